@@ -1,0 +1,254 @@
+"""What a hypervisor driver offers a compute host, and the facts that cross the bus.
+
+Every call may be repeated: it finds what an earlier one left and goes on from there. Every value is a
+frozen dataclass of JSON types, so that the same call works in one process and over a broker.
+A driver implements the protocols it can; a capability is the fact of implementing one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from kilonova.domain.power import PowerState
+from kilonova.kit.errors import Conflict, KilonovaError, NotFound, Unavailable
+
+Progress = Callable[[str], None]
+"""Told a short sentence at each stage of long work (image download, disk creation …)."""
+
+
+class GuestMissing(NotFound):
+    """The host has no guest with this UUID."""
+
+    template = "This host has no guest {uuid}"
+
+
+class GuestBusy(Conflict):
+    """The guest's power state does not allow the call."""
+
+    template = "Guest {uuid} is {state}; {call} needs it {wanted}"
+
+
+class HypervisorFailed(KilonovaError):
+    """The hypervisor refused or broke; ``reason`` is its own word for it."""
+
+    template = "{call} failed on {host}: {reason}"
+
+
+class HypervisorUnavailable(Unavailable):
+    """The hypervisor's daemon does not answer."""
+
+    template = "The hypervisor on {host} does not answer: {reason}"
+
+
+class InvalidImage(HypervisorFailed):
+    """The image cannot be used: not what its format says, bigger than the disk, unsafe backing file."""
+
+    template = "Image {image_id} cannot be used: {reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """One subnet of a fixed address, as the guest's network configuration needs it."""
+
+    cidr: str
+    version: int
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+    dhcp: bool = True
+    routes: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedIp:
+    address: str
+    subnet: Subnet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nic:
+    """A bound Neutron port, ready to be plugged (port binding extension: vif_type, vif_details)."""
+
+    port_id: str
+    mac: str
+    network_id: str
+    label: str
+    """Network name."""
+    vif_type: str
+    """``bridge``, ``ovs``, ``tap`` …; ``unbound`` and ``binding_failed`` are never sent to a host."""
+    devname: str
+    """Tap device name, at most 14 characters."""
+    bridge: str | None = None
+    mtu: int | None = None
+    vnic_type: str = "normal"
+    fixed_ips: tuple[FixedIp, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """What Glance says about the image a guest starts from."""
+
+    id: str
+    disk_format: str
+    size: int
+    """Bytes."""
+    min_disk_gb: int = 0
+    checksum: str | None = None
+    """``os_hash_value`` prefixed by its algorithm (``sha512:…``), or None when Glance gave none."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSpec:
+    """Everything a host needs to make, remake or start a guest."""
+
+    uuid: str
+    name: str
+    """The hypervisor's name of the guest (``OS-EXT-SRV-ATTR:instance_name``)."""
+    display_name: str
+    project_id: str
+    user_id: str
+    flavor_name: str
+    vcpus: int
+    memory_mb: int
+    root_gb: int
+    """0 means the image's own size."""
+    ephemeral_gb: int = 0
+    swap_mb: int = 0
+    extra_specs: Mapping[str, str] = field(default_factory=dict)
+    image: ImageFacts | None = None
+    nics: tuple[Nic, ...] = ()
+    config_drive: Mapping[str, str] | None = None
+    """Files of the config drive, path → base64 content; None means no drive."""
+    node: str | None = None
+    """Hypervisor host name within the service (drivers with many nodes)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestState:
+    uuid: str
+    name: str
+    power: PowerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """One node as Placement and the hypervisors API show it."""
+
+    name: str
+    """hypervisor_hostname."""
+    uuid: str
+    hypervisor_type: str
+    """``QEMU``, ``fake`` …."""
+    hypervisor_version: int
+    """major * 1_000_000 + minor * 1_000 + micro."""
+    host_ip: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    free_disk_gb: int
+    vcpus_used: int = 0
+    memory_used_mb: int = 0
+    disk_used_gb: int = 0
+    running_guests: int = 0
+    cpu_info: Mapping[str, Any] = field(default_factory=dict)
+    """arch, model, vendor, features, topology."""
+    supported: tuple[tuple[str, str, str], ...] = ()
+    """(architecture, hypervisor type, vm mode) triples."""
+    traits: tuple[str, ...] = ()
+    uptime: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleEndpoint:
+    """Where a console proxy connects to."""
+
+    kind: str
+    """``novnc``, ``serial``, ``spice-html5``."""
+    host: str
+    port: int
+    tls_port: int | None = None
+    internal_access_path: str | None = None
+
+
+@runtime_checkable
+class Images(Protocol):
+    """Image bytes, given to a driver by whoever wires it (Glance in production)."""
+
+    def download(self, image_id: str, target: Path) -> None:
+        """Write the image's data to ``target``; raises NotFound when Glance has none."""
+
+    def upload(self, image_id: str, source: Path, disk_format: str) -> None:
+        """Store ``source`` as the data of the queued image ``image_id``."""
+
+
+@runtime_checkable
+class Host(Protocol):
+    """The host as a whole."""
+
+    def nodes(self) -> tuple[NodeFacts, ...]:
+        """Capacity and facts of every node; reread at each call."""
+
+    def guests(self) -> tuple[GuestState, ...]:
+        """Every guest this service made, running or not."""
+
+
+@runtime_checkable
+class Guests(Protocol):
+    """Making and unmaking guests."""
+
+    def create(self, spec: GuestSpec, progress: Progress) -> GuestState:
+        """Make disks, plug NICs, define and start the guest; returns it running.
+
+        On failure nothing of the guest stays on the host. Raises InvalidImage, HypervisorFailed.
+        """
+
+    def destroy(self, uuid: str) -> None:
+        """Remove guest, disks, NICs, logs and console; silently done when there is none."""
+
+    def state(self, uuid: str) -> GuestState:
+        """Raises GuestMissing."""
+
+
+@runtime_checkable
+class Power(Protocol):
+    """Power states; each returns the state reached. All raise GuestMissing, GuestBusy, HypervisorFailed."""
+
+    def start(self, spec: GuestSpec) -> GuestState:
+        """Running; redefines the guest from ``spec`` (new NICs, changed bridge) when it was off."""
+
+    def stop(self, uuid: str, timeout: int) -> GuestState:
+        """ACPI shutdown, destroyed after ``timeout`` seconds (0: at once); already off is fine."""
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> GuestState:
+        """Soft: ACPI shutdown then start, hard after ``timeout``; hard: destroy, redefine, start."""
+
+    def pause(self, uuid: str) -> GuestState: ...
+
+    def unpause(self, uuid: str) -> GuestState: ...
+
+    def suspend(self, uuid: str) -> GuestState:
+        """Memory saved to disk."""
+
+    def resume(self, spec: GuestSpec) -> GuestState: ...
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    def snapshot(self, uuid: str, image_id: str, progress: Progress) -> None:
+        """Upload the root disk as flat qcow2 to the queued image ``image_id``; the guest keeps its state."""
+
+
+@runtime_checkable
+class Console(Protocol):
+    def output(self, uuid: str, limit: int) -> bytes:
+        """The last ``limit`` bytes of the serial log."""
+
+    def endpoint(self, uuid: str, kind: str) -> ConsoleEndpoint:
+        """Raises Unsupported for a kind the guest does not have."""
+
+
+class Driver(Host, Guests, Power, Snapshots, Console, Protocol):
+    """What every full driver is; the contract suite runs over this."""

@@ -1,0 +1,192 @@
+"""Tokens to callers: keystonemiddleware validates, an in-process cache remembers, noauth2 serves labs and tests."""
+
+import dataclasses
+import hashlib
+import io
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kilonova.kit.context import Context
+from kilonova.kit.errors import Unauthorized, Unavailable
+from kilonova.kit.http.app import Authenticator
+from kilonova.kit.options import Configuration
+
+_FIELDS = {
+    "user_id": "X-USER-ID",
+    "user_name": "X-USER-NAME",
+    "project_id": "X-PROJECT-ID",
+    "project_name": "X-PROJECT-NAME",
+    "domain_id": "X-DOMAIN-ID",
+    "user_domain_id": "X-USER-DOMAIN-ID",
+    "project_domain_id": "X-PROJECT-DOMAIN-ID",
+    "system_scope": "OPENSTACK-SYSTEM-SCOPE",
+}
+
+
+class NoAuth:
+    """``auth_strategy = noauth2``: the token is ``user[:project]``; ``admin`` is admin; ``x-roles`` overrides."""
+
+    ADMIN: ClassVar[tuple[str, ...]] = ("admin", "manager", "member", "reader")
+
+    def authenticate(self, headers: Mapping[str, str], request_id: str) -> Context:
+        """Raises Unauthorized without a token."""
+        token = headers.get("X-AUTH-TOKEN")
+        if not token:
+            raise Unauthorized
+        user, _, project = token.partition(":")
+        named = headers.get("X-ROLES")
+        roles = (
+            tuple(r.strip() for r in named.split(",") if r.strip())
+            if named
+            else (self.ADMIN if user == "admin" else ("member", "reader"))
+        )
+        service = ("service",) if headers.get("X-SERVICE-TOKEN") else ()
+        return Context(
+            request_id=request_id,
+            user_id=user,
+            user_name=user,
+            project_id=project or user,
+            project_name=project or user,
+            roles=roles,
+            service_roles=service,
+            token=token,
+            token_key=token,
+        )
+
+
+class KeystoneAuth:
+    """Validates through keystonemiddleware, configured by ``[keystone_authtoken]``."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        from keystonemiddleware import auth_token  # noqa: PLC0415  # half a second of imports that noauth spares
+
+        self._seen = threading.local()
+        self._middleware = auth_token.AuthProtocol(
+            self._capture,
+            {"oslo_config_config": configuration.oslo, "delay_auth_decision": False},
+        )
+
+    def _capture(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        self._seen.environ = environ
+        start_response("204 No Content", [])
+        return []
+
+    def authenticate(self, headers: Mapping[str, str], request_id: str) -> Context:
+        """Raises Unauthorized; Unavailable when Keystone does not answer."""
+        context, _ = self.validate(headers, request_id)
+        return context
+
+    def validate(self, headers: Mapping[str, str], request_id: str) -> tuple[Context, float | None]:
+        """The caller, and when the token expires (seconds since the epoch)."""
+        token = headers.get("X-AUTH-TOKEN")
+        if not token:
+            raise Unauthorized
+        status, environ = self._ask(token, headers.get("X-SERVICE-TOKEN"))
+        if environ is None:
+            if status.startswith("503"):
+                raise Unavailable("The identity service does not answer; the token cannot be validated now")
+            raise Unauthorized
+        return _context_of(environ, token, request_id), _expiry(environ)
+
+    def _ask(self, token: str, service_token: str | None) -> tuple[str, dict[str, Any] | None]:
+        environ = _bare_environ()
+        environ["HTTP_X_AUTH_TOKEN"] = token
+        if service_token:
+            environ["HTTP_X_SERVICE_TOKEN"] = service_token
+        status: list[str] = []
+        self._seen.environ = None
+        self._middleware(environ, lambda line, _headers, _exc=None: status.append(line))
+        return (status[-1] if status else "401"), self._seen.environ
+
+
+def _bare_environ() -> dict[str, Any]:
+
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def _context_of(environ: Mapping[str, Any], token: str, request_id: str) -> Context:
+    def read(name: str) -> str | None:
+        return environ.get("HTTP_" + name.replace("-", "_")) or None
+
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(w.strip() for w in (read(name) or "").split(",") if w.strip())
+
+    return Context(
+        request_id=request_id,
+        roles=words("X-ROLES"),
+        service_roles=words("X-SERVICE-ROLES") if read("X-SERVICE-ROLES") else (),
+        token=token,
+        token_key=hashlib.sha256(token.encode()).hexdigest(),
+        **{name: read(header) for name, header in _FIELDS.items()},
+    )
+
+
+def _expiry(environ: Mapping[str, Any]) -> float | None:
+    info = (environ.get("keystone.token_info") or {}).get("token", {})
+    text = info.get("expires_at")
+    if not text:
+        return None
+    return datetime.fromisoformat(text).timestamp()
+
+
+class CachedAuth:
+    """Remembers validated tokens for ``seconds`` or until they expire, whichever comes first."""
+
+    def __init__(self, inner: KeystoneAuth, seconds: float, size: int = 10_000) -> None:
+        self._inner = inner
+        self._seconds = seconds
+        self._size = size
+        self._known: OrderedDict[tuple[str, str | None], tuple[float, Context]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def authenticate(self, headers: Mapping[str, str], request_id: str) -> Context:
+        """Raises Unauthorized, Unavailable."""
+        token = headers.get("X-AUTH-TOKEN")
+        if not token:
+            raise Unauthorized
+        key = (token, headers.get("X-SERVICE-TOKEN"))
+        found = self._known.get(key)
+        if found is not None and found[0] > time.time():
+            return _renumbered(found[1], request_id)
+        context, expiry = self._inner.validate(headers, request_id)
+        until = time.time() + self._seconds
+        self._remember(key, min(until, expiry) if expiry else until, context)
+        return context
+
+    def _remember(self, key: tuple[str, str | None], until: float, context: Context) -> None:
+        with self._lock:
+            self._known[key] = (until, context)
+            self._known.move_to_end(key)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+
+
+def _renumbered(context: Context, request_id: str) -> Context:
+
+    return dataclasses.replace(context, request_id=request_id)
+
+
+def authenticator(configuration: Configuration, strategy: str, cache_seconds: float) -> Authenticator:
+    """The authenticator that ``[api] auth_strategy`` names."""
+    if strategy == "noauth2":
+        return NoAuth()
+    return CachedAuth(KeystoneAuth(configuration), cache_seconds)

@@ -1,0 +1,215 @@
+"""One ``Database`` per URL: SQLite, MariaDB/MySQL or PostgreSQL behind SQLAlchemy Core.
+
+* ``read()`` gives a connection for selects, ``write()`` a transaction that commits on leaving and rolls back on error.
+* ``transact(fn)`` runs ``fn(connection)`` in a transaction and again when the database reports a deadlock or a lost
+  race for a lock; ``fn`` must have no effect outside the database.
+* ``statements`` counts what was sent, for tests that assert query budgets.
+"""
+
+import contextlib
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from kilonova.kit.errors import Conflict, Unavailable
+from kilonova.kit.options import opt
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+_DEADLOCK_CODES = {1205, 1213, 1020, "40001", "40P01", "55P03"}
+_ATTEMPTS = 12
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or stayed locked beyond the retries."""
+
+    template = "The database is not available: {reason}"
+
+
+class DatabaseBusy(Conflict):
+    """A row stayed contended through every retry."""
+
+    template = "The database stayed contended: {reason}"
+
+
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """``[database]``, ``[api_database]``, ``[placement_database]``: same names, types and defaults as upstream."""
+
+    GROUP: ClassVar[str] = "database"
+    connection: str | None = opt(None, "SQLAlchemy URL of the database", secret=True)
+    max_pool_size: int = opt(5, "connections kept open per process")
+    max_overflow: int = opt(50, "connections beyond the pool")
+    pool_timeout: int | None = opt(None, "seconds to wait for a connection")
+    connection_recycle_time: int = opt(3600, "seconds after which a connection is replaced")
+    mysql_sql_mode: str = opt("TRADITIONAL", "sql_mode of MySQL sessions")
+    connection_debug: int = opt(0, "verbosity of SQL logging, 0 to 100", min=0, max=100)
+
+
+class Database:
+    """One database. Thread safe; keep one per URL and process."""
+
+    def __init__(self, options: DatabaseOptions) -> None:
+        if not options.connection:
+            raise DatabaseUnavailable(reason="option 'connection' is not set")
+        self.url = make_url(_preferred_driver(options.connection))
+        self.engine = _engine(self.url, options)
+        self.dialect: str = self.engine.dialect.name
+        self.statements = Counter()
+        event.listen(self.engine, "before_cursor_execute", self.statements.count)
+        self._sqlite_writer = threading.RLock() if self.dialect == "sqlite" else None
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for selects; sees a consistent snapshot where the database offers one."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: committed on leaving, rolled back when an exception leaves."""
+        guard = self._sqlite_writer or contextlib.nullcontext()
+        with self._translated(), guard, self.engine.begin() as connection:
+            if self._sqlite_writer is not None:
+                # A deferred transaction that upgrades to a write fails at once when another process wrote meanwhile.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """``work`` in one transaction, repeated on deadlock. Raises DatabaseBusy when that does not help."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DatabaseBusy:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))  # noqa: S311  # jitter, not a secret
+        raise AssertionError  # the loop returns or raises
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if is_contention(error):
+                raise DatabaseBusy(reason=str(error.orig)) from error
+            if error.connection_invalidated or isinstance(error, OperationalError):
+                raise DatabaseUnavailable(reason=str(error.orig)) from error
+            raise
+
+
+class Counter:
+    """Counts statements per thread and in total; texts of the last ones are kept for messages of failing tests."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.texts: list[str] = []
+        self.keep = False
+
+    def count(self, _conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        """SQLAlchemy's ``before_cursor_execute``."""
+        if statement == "BEGIN IMMEDIATE":
+            return
+        self.total += 1
+        if self.keep:
+            self.texts.append(statement)
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[list[str]]:
+        """Collects the statements sent (by any thread) while inside."""
+        self.keep, start = True, len(self.texts)
+        seen: list[str] = []
+        try:
+            yield seen
+        finally:
+            seen.extend(self.texts[start:])
+            self.keep = False
+
+
+def is_contention(error: DBAPIError) -> bool:
+    """Deadlock, lock wait timeout, serialization failure or SQLite's busy: repeating may help."""
+    original = error.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original)
+    if getattr(original, "sqlstate", None) in _DEADLOCK_CODES:
+        return True
+    args: tuple[Any, ...] = getattr(original, "args", ())
+    return bool(args) and args[0] in _DEADLOCK_CODES
+
+
+def _preferred_driver(url: str) -> str:
+    """``mysql://`` and ``postgresql://`` without a driver get one that is installed."""
+    if url.startswith(("mysql://", "mysql+pymysql://")):
+        rest = url.split("://", 1)[1]
+        try:
+            import MySQLdb  # noqa: F401, PLC0415  # optional accelerator, looked for only when MySQL is used
+        except ImportError:
+            return f"mysql+pymysql://{rest}"
+        return f"mysql+mysqldb://{rest}"
+    if url.startswith("postgresql://"):
+        return "postgresql+psycopg://" + url.split("://", 1)[1]
+    return url
+
+
+def _engine(url: sa.URL, options: DatabaseOptions) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    isolation = "READ COMMITTED"
+    engine = sa.create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=options.max_pool_size,
+        max_overflow=options.max_overflow,
+        pool_timeout=options.pool_timeout or 30,
+        pool_recycle=options.connection_recycle_time,
+        pool_pre_ping=False,
+        isolation_level=isolation,
+    )
+    if engine.dialect.name == "mysql":
+        mode = options.mysql_sql_mode
+
+        @event.listens_for(engine, "connect")
+        def _session(dbapi: Any, _record: Any) -> None:
+            cursor = dbapi.cursor()
+            cursor.execute("SET SESSION sql_mode = %s", (mode,))
+            cursor.close()
+
+    return engine
+
+
+def _sqlite(url: sa.URL) -> Engine:
+    memory = url.database in (None, "", ":memory:")
+    arguments: dict[str, Any] = {"check_same_thread": False, "timeout": 30}
+    engine = (
+        sa.create_engine(url, connect_args=arguments, poolclass=StaticPool)
+        if memory
+        else sa.create_engine(url, connect_args=arguments, poolclass=QueuePool, pool_size=8, max_overflow=60)
+    )
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # transactions are begun below, so that a write takes its lock at once
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,1 @@
+"""HTTP for every OpenStack-shaped service: endpoints, microversions, schemas, errors, paging, serving."""

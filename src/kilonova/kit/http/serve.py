@@ -1,0 +1,68 @@
+"""Serving WSGI applications: threads in this process (cheroot), or worker processes (granian)."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cheroot import wsgi
+
+from kilonova.kit.errors import Unavailable
+
+LOG = logging.getLogger(__name__)
+
+
+class PortTaken(Unavailable):
+    """The address cannot be listened on."""
+
+    template = "Cannot listen on {host}:{port}: {reason}"
+
+
+class ThreadedServer:
+    """One application on one port, served by threads of this process."""
+
+    def __init__(self, app: Callable[..., Any], host: str, port: int, *, name: str, threads: int = 8) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self._server = wsgi.Server(
+            (host, port), app, numthreads=threads, request_queue_size=128, server_name="", timeout=30
+        )
+        self._server.max_request_header_size = 64 << 10
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Listen and serve in the background. Raises PortTaken."""
+        try:
+            self._server.prepare()
+        except OSError as error:
+            raise PortTaken(host=self.host, port=self.port, reason=str(error)) from error
+        self.port = self._server.bind_addr[1]
+        self._thread = threading.Thread(target=self._server.serve, name=f"http-{self.name}", daemon=True)
+        self._thread.start()
+        LOG.info("%s listens on http://%s:%s", self.name, self.host, self.port)
+
+    def stop(self) -> None:
+        """Finish running requests and close the port."""
+        self._server.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+
+def serve_workers(target: str, host: str, port: int, *, workers: int, threads: int = 8, name: str = "kilonova") -> None:
+    """Serve ``module:factory`` (a callable that makes the WSGI application) in worker processes, until a signal."""
+    from granian import Granian  # noqa: PLC0415  # a compiled server that only multi-process services load
+    from granian.constants import Interfaces  # noqa: PLC0415
+
+    Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=threads,
+        factory=True,
+        log_access=False,
+        process_name=name,
+        respawn_failed_workers=True,
+    ).serve()
