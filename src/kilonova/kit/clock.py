@@ -55,3 +55,13 @@ class ManualClock:
         with self._lock:
             self._now += timedelta(seconds=seconds)
             self._elapsed += seconds
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as the databases keep it: ``2026-01-02T03:04:05.678901``."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def show(text: str | None) -> str | None:
+    """A stored moment as the APIs show it: ``2026-01-02T03:04:05Z``."""
+    return None if text is None else text[:19] + "Z"

@@ -5,11 +5,15 @@ Element and attribute names are libvirt's (its "Domain XML format" page); classe
 
 from dataclasses import dataclass
 from typing import ClassVar
+from xml.etree import ElementTree as Et
 
 from kilonova.hypervisor.libvirt.xml.tree import attribute, child, children, flag, leaf, text
 
 NAMESPACE = "urn:kilonova:guest:1"
 """Of our part of ``<metadata>``; a domain without it was not made by this service."""
+
+
+Et.register_namespace("kilonova", NAMESPACE)
 
 
 def _ours(name: str) -> str:
@@ -106,12 +110,6 @@ class Smbios:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bios:
-    TAG: ClassVar[str] = "bios"
-    use_serial: bool = attribute(name="useserial")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Os:
     TAG: ClassVar[str] = "os"
     firmware: str | None = attribute(None)
@@ -121,7 +119,6 @@ class Os:
     cmdline: str | None = leaf()
     boot: Boot | None = child()
     smbios: Smbios | None = child()
-    bios: Bios | None = child()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

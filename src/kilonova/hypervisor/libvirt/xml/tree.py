@@ -103,10 +103,9 @@ def element(node: Any) -> Et.Element:
     made = Et.Element(node.TAG)
     for slot in _slots(type(node)):
         value = getattr(node, slot.name)
-        if value is not None and value is not False:
-            _put(made, slot, value)
-        elif value is False and slot.kind != "flag":
-            _put(made, slot, value)
+        if value is None or (slot.kind == "flag" and not value):
+            continue
+        _put(made, slot, value)
     return made
 
 

@@ -1,0 +1,69 @@
+"""What the endpoints work with: one value, made by ``services`` and handed to every call as ``call.app``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from kilonova.kit.clock import Clock, SystemClock
+from kilonova.kit.options import opt
+from kilonova.store.cells import Store
+
+
+@dataclass(frozen=True)
+class ApiOptions:
+    """``[api]``."""
+
+    GROUP: ClassVar[str] = "api"
+    auth_strategy: str = opt("keystone", "how requests are authenticated", choices=["keystone", "noauth2"])
+    max_limit: int = opt(
+        1000, "most items of one reply", min=0, deprecated_group="DEFAULT", deprecated_name="osapi_max_limit"
+    )
+    compute_link_prefix: str | None = opt(None, "URL prefix of links to compute resources")
+    glance_link_prefix: str | None = opt(None, "URL prefix of links to images")
+    enable_instance_password: bool = opt(True, "show adminPass in replies of create and rebuild")
+    list_records_by_skipping_down_cells: bool = opt(True, "leave out cells that do not answer, or fail")
+    instance_list_per_project_cells: bool = opt(False, "ask only cells in which the project has servers")
+    use_forwarded_for: bool = opt(False, "trust X-Forwarded-For")
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """``[DEFAULT]``, as far as the API uses it."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    default_availability_zone: str = opt("nova", "zone of hosts that are in no aggregate with one")
+    default_schedule_zone: str | None = opt(None, "zone of servers that ask for none")
+    internal_service_availability_zone: str = opt("internal", "zone of services that are not compute hosts")
+    instance_name_template: str = opt("instance-%08x", "hypervisor name of a server, from its database id")
+    password_length: int = opt(12, "length of generated admin passwords", min=0)
+    service_down_time: int = opt(60, "seconds without a report after which a service is down")
+    force_config_drive: bool = opt(False, "give every server a config drive")
+    initial_cpu_allocation_ratio: float = opt(4.0, "VCPU allocation ratio of new providers")
+    host: str = opt("", "name of this service's host")
+    my_ip: str = opt("127.0.0.1", "this host's address")
+    default_flavor: str | None = opt(None, "id of a default flavor")
+    network_allocate_retries: int = opt(0, "attempts to allocate networks again", min=0)
+    max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """The wired collaborators of the Compute API."""
+
+    store: Store
+    api: ApiOptions = field(default_factory=ApiOptions)
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
+    clock: Clock = field(default_factory=SystemClock)
+    quota: Any = None
+    """domain.quota.QuotaOptions."""
+    images: Any = None
+    """clients.glance contract."""
+    networks: Any = None
+    """clients.neutron contract."""
+    resources: Any = None
+    """clients.placement contract."""
+    hosts: Any = None
+    """operations.hosts.Hosts: the agents, reached over the bus."""
+    bell: Callable[..., None] = lambda *_ids: None
+    """Rings the conductors about accepted operations."""
+    configuration: Any = None

@@ -1,0 +1,277 @@
+"""The link to libvirtd, typed and in our own errors. Nothing else in Kilonova imports the libvirt binding.
+
+A broken link (libvirtd restarted) is noticed by the call that meets it; the next one connects anew, and looking
+something up is tried again at once. Running guests do not notice.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import libvirt
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import HypervisorFailed, HypervisorUnavailable
+from kilonova.kit.errors import KilonovaError
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_POWER = {
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.RUNNING,  # still going down: its QEMU runs
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.SHUTDOWN,
+    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.PAUSED,
+}
+_BROKEN = {libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC}
+_BROKEN_IN = {libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC}
+_NO_CONNECTION = {libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN}
+_UNDEFINE_ALL = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+_JOB_POLL_S = 0.2
+
+libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else every error is also printed
+
+
+class DomainGone(KilonovaError):
+    """libvirt has no such domain; drivers say GuestMissing or go on, as fits."""
+
+    kind = "not_found"
+    template = "libvirt has no domain {uuid}"
+
+
+class BackupUnsupported(KilonovaError):
+    """This libvirt or QEMU cannot copy a running guest's disk."""
+
+    kind = "unsupported"
+    template = "Live backup is not supported: {reason}"
+
+
+def _is_broken(error: Any) -> bool:
+    code, where = error.get_error_code(), error.get_error_domain()
+    return code in _NO_CONNECTION or (code in _BROKEN and where in _BROKEN_IN)
+
+
+class Connection:
+    """One connection, made when first needed, shared by all threads (libvirt allows it)."""
+
+    def __init__(self, uri: str, host: str) -> None:
+        self._uri = uri
+        self._host = host
+        self._raw: Any = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Forget the connection; the next call makes a new one."""
+        with self._lock:
+            raw, self._raw = self._raw, None
+        if raw is not None:
+            with contextlib.suppress(libvirt.libvirtError):
+                raw.close()
+
+    def _get(self) -> Any:
+        with self._lock:
+            if self._raw is None:
+                try:
+                    self._raw = libvirt.open(self._uri)
+                except libvirt.libvirtError as error:
+                    raise HypervisorUnavailable(host=self._host, reason=str(error)) from error
+            return self._raw
+
+    @contextlib.contextmanager
+    def errors(self, call: str) -> Iterator[None]:
+        """Translate the binding's errors; a broken link is dropped."""
+        try:
+            yield
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                raise DomainGone(uuid=call) from error
+            if _is_broken(error):
+                self.close()
+                raise HypervisorUnavailable(host=self._host, reason=str(error)) from error
+            raise HypervisorFailed(call=call, host=self._host, reason=str(error)) from error
+
+    def _ask(self, call: str, question: Callable[[Any], T]) -> T:
+        """Ask something that changes nothing, once more when the link turns out broken."""
+        try:
+            with self.errors(call):
+                return question(self._get())
+        except HypervisorUnavailable:
+            LOG.info("Connecting to %s again", self._uri)
+        with self.errors(call):
+            return question(self._get())
+
+    def find(self, uuid: str) -> "LiveDomain | None":
+        """The domain with this UUID, whoever made it."""
+        try:
+            return LiveDomain(self, self._ask("look up", lambda raw: raw.lookupByUUIDString(uuid)))
+        except DomainGone:
+            return None
+
+    def domains(self) -> "tuple[LiveDomain, ...]":
+        """Every domain of this libvirtd, ours or not."""
+        found = self._ask("list", lambda raw: raw.listAllDomains(0))
+        return tuple(LiveDomain(self, raw) for raw in found)
+
+    def define(self, document: str) -> "LiveDomain":
+        """Define or redefine; the document is checked against libvirt's schema."""
+        flag = libvirt.VIR_DOMAIN_DEFINE_VALIDATE
+        self._ask("reach", lambda raw: raw.getLibVersion())
+        with self.errors("define"):
+            return LiveDomain(self, self._get().defineXMLFlags(document, flag))
+
+    def host_info(self) -> tuple[int, int]:
+        """CPUs in the host, memory in MiB."""
+        info = self._ask("host info", lambda raw: raw.getInfo())
+        return int(info[2]), int(info[1])
+
+    def version(self) -> int:
+        """QEMU's version: major * 1,000,000 + minor * 1,000 + micro."""
+        return int(self._ask("version", lambda raw: raw.getVersion()))
+
+    def capabilities(self) -> str:
+        """XML of what the host and its emulators can do."""
+        return str(self._ask("capabilities", lambda raw: raw.getCapabilities()))
+
+    def domain_capabilities(self, arch: str, machine: str, virt_type: str) -> str:
+        """XML of what one kind of guest can have."""
+        return str(
+            self._ask(
+                "domain capabilities", lambda raw: raw.getDomainCapabilities(None, arch, machine, virt_type)
+            )
+        )
+
+    def expand_cpu(self, arch: str, virt_type: str, cpu: str) -> str:
+        """The CPU document with every feature its model implies."""
+        flag = libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
+        return str(
+            self._ask(
+                "expand CPU", lambda raw: raw.baselineHypervisorCPU(None, arch, None, virt_type, [cpu], flag)
+            )
+        )
+
+
+class LiveDomain:
+    """A domain of libvirtd. Calls raise DomainGone when it went away meanwhile."""
+
+    def __init__(self, connection: Connection, raw: Any) -> None:
+        self._connection = connection
+        self._raw = raw
+
+    @property
+    def uuid(self) -> str:
+        return str(self._raw.UUIDString())
+
+    @property
+    def name(self) -> str:
+        return str(self._raw.name())
+
+    def power(self) -> PowerState:
+        """SUSPENDED is a domain that is off and has a managed save image."""
+        with self._connection.errors("state"):
+            state = _POWER.get(self._raw.state(0)[0], PowerState.NOSTATE)
+            if state is PowerState.SHUTDOWN and self._raw.hasManagedSaveImage(0):
+                return PowerState.SUSPENDED
+            return state
+
+    def active(self) -> bool:
+        """A QEMU process exists."""
+        with self._connection.errors("is active"):
+            return bool(self._raw.isActive())
+
+    def vcpus(self) -> int:
+        """Virtual CPUs of an active domain, 0 of any other."""
+        with self._connection.errors("info"):
+            state, _max, _used, count, _time = self._raw.info()
+        return 0 if state in {libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED} else int(count)
+
+    def document(self, *, inactive: bool = False) -> str:
+        """The domain's XML, as it runs or as it would start."""
+        with self._connection.errors("read definition"):
+            return str(self._raw.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
+
+    def start(self) -> None:
+        """From its managed save image when there is one."""
+        with self._connection.errors("start"):
+            self._raw.create()
+
+    def shut_down(self) -> None:
+        """Press the power button."""
+        with self._connection.errors("shut down"):
+            self._raw.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+    def pull_plug(self) -> None:
+        """Power off at once; already off is fine."""
+        with self._connection.errors("destroy"):
+            if self._raw.isActive():
+                try:
+                    self._raw.destroy()
+                except libvirt.libvirtError:
+                    if self._raw.isActive():
+                        raise
+
+    def pause(self) -> None:
+        with self._connection.errors("pause"):
+            self._raw.suspend()
+
+    def unpause(self) -> None:
+        with self._connection.errors("unpause"):
+            self._raw.resume()
+
+    def save(self) -> None:
+        """Memory to disk, power off; starting it continues, running even when it was paused."""
+        with self._connection.errors("suspend"):
+            self._raw.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+    def forget_save(self) -> None:
+        """Throw the memory image away."""
+        with self._connection.errors("forget memory image"):
+            if self._raw.hasManagedSaveImage(0):
+                self._raw.managedSaveRemove(0)
+
+    def undefine(self) -> None:
+        """With memory image, snapshots' metadata and NVRAM."""
+        with self._connection.errors("undefine"):
+            self._raw.undefineFlags(_UNDEFINE_ALL)
+
+    def abort_job(self) -> None:
+        """Stop a backup, if one runs."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self._raw.abortJob()
+
+    def back_up(self, document: str) -> None:
+        """Copy a live disk as the backup document says; returns when the copy is complete.
+
+        Raises BackupUnsupported, HypervisorFailed.
+        """
+        with self._connection.errors("back up"):
+            try:
+                self._raw.backupBegin(document, None, 0)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() in {
+                    libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                    libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
+                    libvirt.VIR_ERR_NO_SUPPORT,
+                }:
+                    raise BackupUnsupported(reason=str(error)) from error
+                raise
+        self._await_job("back up")
+
+    def _await_job(self, call: str) -> None:
+        with self._connection.errors(call):
+            while self._raw.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:
+                time.sleep(_JOB_POLL_S)
+            outcome = self._raw.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
+        if outcome.get("type") != libvirt.VIR_DOMAIN_JOB_COMPLETED:
+            reason = outcome.get("errmsg", "the job did not complete")
+            raise HypervisorFailed(call=call, host="", reason=reason)

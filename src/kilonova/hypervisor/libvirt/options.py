@@ -1,0 +1,115 @@
+"""Options of the libvirt driver, with upstream's names, sections and defaults."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from kilonova.kit.options import opt
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibvirtOptions:
+    """Section ``[libvirt]``."""
+
+    GROUP: ClassVar[str] = "libvirt"
+    virt_type: str = opt("kvm", "domain type: kvm, or qemu for emulation", choices=["kvm", "qemu"])
+    connection_uri: str | None = opt(None, "libvirt URI; empty means qemu:///system")
+    cpu_mode: str | None = opt(
+        None,
+        "CPU of guests; empty means host-model with kvm and none with qemu",
+        choices=["host-model", "host-passthrough", "custom", "none"],
+    )
+    cpu_models: list[str] = opt([], "CPU models for custom mode, the first one is used")
+    cpu_model_extra_flags: list[str] = opt([], "CPU flags added (+flag or flag) or removed (-flag)")
+    hw_machine_type: list[str] = opt([], "machine type per architecture, as x86_64=q35")
+    images_type: str = opt(
+        "default", "how guest disks are stored", choices=["default", "qcow2", "raw", "flat"]
+    )
+    disk_cachemodes: list[str] = opt([], "cache mode per disk type, as file=none")
+    hw_disk_discard: str | None = opt(None, "discard mode of guest disks", choices=["ignore", "unmap"])
+    rng_dev_path: str = opt("/dev/urandom", "source of entropy for guests")
+    mem_stats_period_seconds: int = opt(10, "seconds between memory statistics, 0 turns them off")
+    snapshot_compression: bool = opt(default=False, help_text="compress qcow2 snapshots")
+    snapshots_directory: str = opt("$instances_path/snapshots", "where snapshots are staged")
+    tb_cache_size: int | None = opt(None, "QEMU translation cache in MiB (virt_type qemu)", min=0)
+    images_cpu_time_limit: int = opt(30, "CPU seconds for looking at one image")
+    images_address_space_limit: int = opt(2, "GiB of address space for looking at one image")
+    wait_soft_reboot_seconds: int = opt(120, "seconds soft reboot may take before it becomes hard")
+    rx_queue_size: int | None = opt(None, "virtio receive queue", choices=[256, 512, 1024])
+    tx_queue_size: int | None = opt(None, "virtio transmit queue", choices=[256, 512, 1024])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestDisplayOptions:
+    """The part of section ``[vnc]`` that a compute host reads."""
+
+    GROUP: ClassVar[str] = "vnc"
+    enabled: bool = opt(default=True, help_text="offer VNC consoles")
+    server_listen: str = opt("127.0.0.1", "address the guests' VNC servers bind")
+    server_proxyclient_address: str = opt("127.0.0.1", "address by which the console proxy reaches them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOptions:
+    """The part of section ``[DEFAULT]`` that says where and how guests are stored."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    instances_path: str = opt("$state_path/instances", "directory of guests' disks")
+    force_raw_images: bool = opt(default=True, help_text="convert cached images to raw")
+    default_ephemeral_format: str | None = opt(
+        None, "file system on ephemeral disks; empty means ext4", choices=["ext2", "ext3", "ext4"]
+    )
+    pointer_model: str | None = opt("usbtablet", "pointer device of guests", choices=["ps2mouse", "usbtablet"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageCacheOptions:
+    """Section ``[image_cache]``, as far as the cache itself reads it."""
+
+    GROUP: ClassVar[str] = "image_cache"
+    subdirectory_name: str = opt("_base", "folder of the cache under instances_path")
+    remove_unused_base_images: bool = opt(default=True, help_text="delete images no guest uses")
+    remove_unused_original_minimum_age_seconds: int = opt(86400, "least seconds since an image was last used")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverOptions:
+    """All sections the driver reads, and the host it runs on."""
+
+    host: str
+    """Name of this compute host; also the node's hypervisor_hostname."""
+    address: str
+    """Management address of this host (``my_ip``)."""
+    state_path: Path
+    """Holds ``compute_id``, the node's UUID, made at first start."""
+    libvirt: LibvirtOptions
+    vnc: GuestDisplayOptions
+    storage: StorageOptions
+    image_cache: ImageCacheOptions = ImageCacheOptions()
+
+    @property
+    def uri(self) -> str:
+        return self.libvirt.connection_uri or "qemu:///system"
+
+    @property
+    def instances(self) -> Path:
+        return Path(self.storage.instances_path)
+
+    @property
+    def base(self) -> Path:
+        """The image cache."""
+        return self.instances / self.image_cache.subdirectory_name
+
+    @property
+    def snapshots(self) -> Path:
+        text = self.libvirt.snapshots_directory
+        return Path(text.replace("$instances_path", self.storage.instances_path))
+
+    @property
+    def cpu_mode(self) -> str:
+        return self.libvirt.cpu_mode or ("host-model" if self.libvirt.virt_type == "kvm" else "none")
+
+    def machine(self, arch: str) -> str:
+        """Machine type for ``arch``: configured, else ``pc`` on x86 (its IDE CD needs no AHCI), else ``virt``."""
+        pairs = dict(item.partition("=")[::2] for item in self.libvirt.hw_machine_type)
+        return pairs.get(arch) or ("pc" if arch in {"x86_64", "i686"} else "virt")

@@ -1,0 +1,164 @@
+"""Tables of a cell's database: servers, their operations, the hosts that carry them."""
+
+import sqlalchemy as sa
+
+from kilonova.kit.db.types import BigId, JsonText, LongText, Name, Stamp, Uuid
+
+metadata = sa.MetaData()
+
+servers = sa.Table(
+    "servers",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("project_id", Name, nullable=False),
+    sa.Column("user_id", Name, nullable=False),
+    sa.Column("name", Name, nullable=False),
+    sa.Column("hostname", Name),
+    sa.Column("description", LongText),
+    sa.Column("vm_state", sa.String(20), nullable=False),
+    sa.Column("task_state", sa.String(40)),
+    sa.Column("power_state", sa.Integer, nullable=False, default=0),
+    sa.Column("progress", sa.Integer, nullable=False, default=0),
+    sa.Column("host", Name),
+    sa.Column("node", Name),
+    sa.Column("availability_zone", Name),
+    sa.Column("pinned_zone", Name),
+    sa.Column("launch_index", sa.Integer, nullable=False, default=0),
+    sa.Column("reservation_id", Name),
+    sa.Column("image_ref", Name),
+    # Facts of the image at build time: id, format, size, properties.
+    sa.Column("image", JsonText),
+    # The flavor's id and the flavor as it was: vcpus, ram, disk, ephemeral, swap, original_name, extra_specs.
+    sa.Column("flavor_id", Name, nullable=False),
+    sa.Column("flavor", JsonText, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("disk_gb", sa.Integer, nullable=False),
+    sa.Column("key_name", Name),
+    sa.Column("key_type", sa.String(8)),
+    sa.Column("key_data", LongText),
+    sa.Column("user_data", LongText),
+    sa.Column("personality", JsonText),
+    sa.Column("config_drive", sa.Boolean, nullable=False, default=False),
+    sa.Column("metadata", JsonText, nullable=False),
+    sa.Column("tags", JsonText, nullable=False),
+    sa.Column("security_groups", JsonText, nullable=False),
+    # What was asked for, as given to the network service.
+    sa.Column("networks", JsonText, nullable=False),
+    # Ports as last seen, and the same in the API's shape of `addresses`.
+    sa.Column("network_info", JsonText, nullable=False),
+    sa.Column("addresses", JsonText, nullable=False),
+    # Space separated, for filters by address.
+    sa.Column("ips", LongText, nullable=False),
+    sa.Column("volumes", JsonText, nullable=False),
+    sa.Column("block_devices", JsonText, nullable=False),
+    sa.Column("hints", JsonText, nullable=False),
+    sa.Column("trusted_certs", JsonText),
+    sa.Column("fault", JsonText),
+    sa.Column("access_ip_v4", sa.String(39)),
+    sa.Column("access_ip_v6", sa.String(39)),
+    sa.Column("root_device_name", sa.String(255)),
+    sa.Column("disk_config", sa.String(8), nullable=False, default="MANUAL"),
+    sa.Column("locked_by", sa.String(8)),
+    sa.Column("locked_reason", LongText),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+    sa.Column("launched_at", Stamp),
+    sa.Column("terminated_at", Stamp),
+    # 0 while the server lives; its id afterwards.
+    sa.Column("deleted", BigId, nullable=False, default=0),
+    sa.Column("deleted_at", Stamp),
+    sa.Index("servers_project", "project_id", "deleted", "created_at"),
+    sa.Index("servers_host", "host", "deleted"),
+    sa.Index("servers_updated", "updated_at"),
+    sa.Index("servers_created", "deleted", "created_at"),
+)
+
+operations = sa.Table(
+    "operations",
+    metadata,
+    # Grows with time: orders the operations on one server.
+    sa.Column("seq", BigId, primary_key=True, autoincrement=True),
+    sa.Column("id", Uuid, nullable=False, unique=True),
+    sa.Column("verb", sa.String(40), nullable=False),
+    sa.Column("server_uuid", Uuid, nullable=False),
+    sa.Column("project_id", Name),
+    sa.Column("user_id", Name),
+    sa.Column("request_id", Name),
+    sa.Column("command", JsonText, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("cancel", sa.Boolean, nullable=False, default=False),
+    sa.Column("owner", Name),
+    sa.Column("lease_until", Stamp),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("error", LongText),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+    sa.Column("finished_at", Stamp),
+    sa.Index("operations_server", "server_uuid", "seq"),
+    sa.Index("operations_state", "state", "lease_until"),
+)
+
+steps = sa.Table(
+    "operation_steps",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("operation_id", Uuid, nullable=False),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("host", Name),
+    sa.Column("started_at", Stamp, nullable=False),
+    sa.Column("finished_at", Stamp),
+    sa.Column("result", JsonText),
+    sa.Column("error", LongText),
+    sa.UniqueConstraint("operation_id", "name", name="operation_steps_name"),
+)
+
+services = sa.Table(
+    "services",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("binary", Name, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("disabled_reason", LongText),
+    sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
+    sa.Column("version", sa.Integer, nullable=False, default=1),
+    sa.Column("last_seen", Stamp),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp),
+    sa.UniqueConstraint("host", "binary", name="services_host_binary"),
+)
+
+compute_nodes = sa.Table(
+    "compute_nodes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("node", Name, nullable=False),
+    # hypervisor.contracts.NodeFacts as last reported.
+    sa.Column("facts", JsonText, nullable=False),
+    sa.Column("failed_builds", sa.Integer, nullable=False, default=0),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp),
+    sa.Index("compute_nodes_host", "host"),
+)
+
+console_tokens = sa.Table(
+    "console_tokens",
+    metadata,
+    # sha256 of the token: reading the database gives nobody a console.
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("server_uuid", Uuid, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("host", Name, nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("tls_port", sa.Integer),
+    sa.Column("internal_access_path", Name),
+    sa.Column("access_url", LongText),
+    sa.Column("expires_at", Stamp, nullable=False),
+    sa.Index("console_tokens_server", "server_uuid"),
+    sa.Index("console_tokens_expiry", "expires_at"),
+)

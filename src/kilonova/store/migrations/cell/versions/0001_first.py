@@ -1,0 +1,183 @@
+"""The cell database."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from kilonova.kit.db import types
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    _compute_nodes()
+    _console_tokens()
+    _operation_steps()
+    _operations()
+    _servers()
+    _services()
+
+
+def _compute_nodes() -> None:
+    op.create_table(
+        "compute_nodes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("host", types.Name, nullable=False),
+        sa.Column("node", types.Name, nullable=False),
+        sa.Column("facts", types.JsonText, nullable=False),
+        sa.Column("failed_builds", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("uuid"),
+    )
+    op.create_index("compute_nodes_host", "compute_nodes", ["host"], unique=False)
+
+
+def _console_tokens() -> None:
+    op.create_table(
+        "console_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("server_uuid", types.Uuid, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("host", types.Name, nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("tls_port", sa.Integer(), nullable=True),
+        sa.Column("internal_access_path", types.Name, nullable=True),
+        sa.Column("access_url", types.JsonText, nullable=True),
+        sa.Column("expires_at", types.Stamp, nullable=False),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("console_tokens_expiry", "console_tokens", ["expires_at"], unique=False)
+    op.create_index("console_tokens_server", "console_tokens", ["server_uuid"], unique=False)
+
+
+def _operation_steps() -> None:
+    op.create_table(
+        "operation_steps",
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("operation_id", types.Uuid, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("host", types.Name, nullable=True),
+        sa.Column("started_at", types.Stamp, nullable=False),
+        sa.Column("finished_at", types.Stamp, nullable=True),
+        sa.Column("result", types.JsonText, nullable=True),
+        sa.Column("error", types.JsonText, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("operation_id", "name", name="operation_steps_name"),
+    )
+
+
+def _operations() -> None:
+    op.create_table(
+        "operations",
+        sa.Column("seq", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("id", types.Uuid, nullable=False),
+        sa.Column("verb", sa.String(length=40), nullable=False),
+        sa.Column("server_uuid", types.Uuid, nullable=False),
+        sa.Column("project_id", types.Name, nullable=True),
+        sa.Column("user_id", types.Name, nullable=True),
+        sa.Column("request_id", types.Name, nullable=True),
+        sa.Column("command", types.JsonText, nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("owner", types.Name, nullable=True),
+        sa.Column("lease_until", types.Stamp, nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", types.JsonText, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=False),
+        sa.Column("finished_at", types.Stamp, nullable=True),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("id"),
+    )
+    op.create_index("operations_server", "operations", ["server_uuid", "seq"], unique=False)
+    op.create_index("operations_state", "operations", ["state", "lease_until"], unique=False)
+
+
+def _servers() -> None:
+    op.create_table(
+        "servers",
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("project_id", types.Name, nullable=False),
+        sa.Column("user_id", types.Name, nullable=False),
+        sa.Column("name", types.Name, nullable=False),
+        sa.Column("hostname", types.Name, nullable=True),
+        sa.Column("description", types.JsonText, nullable=True),
+        sa.Column("vm_state", sa.String(length=20), nullable=False),
+        sa.Column("task_state", sa.String(length=40), nullable=True),
+        sa.Column("power_state", sa.Integer(), nullable=False),
+        sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("host", types.Name, nullable=True),
+        sa.Column("node", types.Name, nullable=True),
+        sa.Column("availability_zone", types.Name, nullable=True),
+        sa.Column("pinned_zone", types.Name, nullable=True),
+        sa.Column("launch_index", sa.Integer(), nullable=False),
+        sa.Column("reservation_id", types.Name, nullable=True),
+        sa.Column("image_ref", types.Name, nullable=True),
+        sa.Column("image", types.JsonText, nullable=True),
+        sa.Column("flavor_id", types.Name, nullable=False),
+        sa.Column("flavor", types.JsonText, nullable=False),
+        sa.Column("vcpus", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
+        sa.Column("disk_gb", sa.Integer(), nullable=False),
+        sa.Column("key_name", types.Name, nullable=True),
+        sa.Column("key_type", sa.String(length=8), nullable=True),
+        sa.Column("key_data", types.JsonText, nullable=True),
+        sa.Column("user_data", types.JsonText, nullable=True),
+        sa.Column("personality", types.JsonText, nullable=True),
+        sa.Column("config_drive", sa.Boolean(), nullable=False),
+        sa.Column("metadata", types.JsonText, nullable=False),
+        sa.Column("tags", types.JsonText, nullable=False),
+        sa.Column("security_groups", types.JsonText, nullable=False),
+        sa.Column("networks", types.JsonText, nullable=False),
+        sa.Column("network_info", types.JsonText, nullable=False),
+        sa.Column("addresses", types.JsonText, nullable=False),
+        sa.Column("ips", types.JsonText, nullable=False),
+        sa.Column("volumes", types.JsonText, nullable=False),
+        sa.Column("block_devices", types.JsonText, nullable=False),
+        sa.Column("hints", types.JsonText, nullable=False),
+        sa.Column("trusted_certs", types.JsonText, nullable=True),
+        sa.Column("fault", types.JsonText, nullable=True),
+        sa.Column("access_ip_v4", sa.String(length=39), nullable=True),
+        sa.Column("access_ip_v6", sa.String(length=39), nullable=True),
+        sa.Column("root_device_name", sa.String(length=255), nullable=True),
+        sa.Column("disk_config", sa.String(length=8), nullable=False),
+        sa.Column("locked_by", sa.String(length=8), nullable=True),
+        sa.Column("locked_reason", types.JsonText, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=False),
+        sa.Column("launched_at", types.Stamp, nullable=True),
+        sa.Column("terminated_at", types.Stamp, nullable=True),
+        sa.Column("deleted", types.BigId, nullable=False),
+        sa.Column("deleted_at", types.Stamp, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("uuid"),
+    )
+    op.create_index("servers_created", "servers", ["deleted", "created_at"], unique=False)
+    op.create_index("servers_host", "servers", ["host", "deleted"], unique=False)
+    op.create_index("servers_project", "servers", ["project_id", "deleted", "created_at"], unique=False)
+    op.create_index("servers_updated", "servers", ["updated_at"], unique=False)
+
+
+def _services() -> None:
+    op.create_table(
+        "services",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("host", types.Name, nullable=False),
+        sa.Column("binary", types.Name, nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", types.JsonText, nullable=True),
+        sa.Column("forced_down", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("last_seen", types.Stamp, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("host", "binary", name="services_host_binary"),
+        sa.UniqueConstraint("uuid"),
+    )
