@@ -61,6 +61,8 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedIp:
+    """An address of a port and the subnet it is from."""
+
     address: str
     subnet: Subnet
 
@@ -128,6 +130,8 @@ class GuestSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestState:
+    """What a host says about one of its guests."""
+
     uuid: str
     name: str
     power: PowerState
@@ -237,12 +241,16 @@ class Power(Protocol):
 
 @runtime_checkable
 class Snapshots(Protocol):
+    """Disks as images."""
+
     def snapshot(self, uuid: str, image_id: str, progress: Progress) -> None:
         """Upload the root disk as flat qcow2 to the queued image ``image_id``; the guest keeps its state."""
 
 
 @runtime_checkable
 class Console(Protocol):
+    """What a guest says, and where to talk to it."""
+
     def output(self, uuid: str, limit: int) -> bytes:
         """The last ``limit`` bytes of the serial log."""
 
@@ -252,3 +260,6 @@ class Console(Protocol):
 
 class Driver(Host, Guests, Power, Snapshots, Console, Protocol):
     """What every full driver is; the contract suite runs over this."""
+
+    def close(self) -> None:
+        """Let go of connections and files; guests run on."""

@@ -25,6 +25,8 @@ _FIELDS = {
     "project_domain_id": "X-PROJECT-DOMAIN-ID",
     "system_scope": "OPENSTACK-SYSTEM-SCOPE",
 }
+_CACHE = "kilonova.token_cache"
+"""Where the middleware finds the cache that the caller brings."""
 
 
 class NoAuth:
@@ -62,13 +64,18 @@ class KeystoneAuth:
     """Validates through keystonemiddleware, configured by ``[keystone_authtoken]``."""
 
     def __init__(self, configuration: Configuration) -> None:
+        from keystoneauth1.exceptions import ClientException  # noqa: PLC0415  # comes with the next
         from keystonemiddleware import auth_token  # noqa: PLC0415  # half a second of imports that noauth spares
 
+        self._failure = ClientException
         self._seen = threading.local()
         self._middleware = auth_token.AuthProtocol(
             self._capture,
-            {"oslo_config_config": configuration.oslo, "delay_auth_decision": False},
+            {"oslo_config_config": configuration.oslo, "delay_auth_decision": False, "cache": _CACHE},
         )
+        # Without memcached the middleware keeps an unbounded, deprecated cache of its own, which CachedAuth replaces.
+        memcached = configuration.oslo.keystone_authtoken.memcached_servers
+        self._extra: dict[str, Any] = {} if memcached else {_CACHE: _NoCache()}
 
     def _capture(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         self._seen.environ = environ
@@ -94,17 +101,30 @@ class KeystoneAuth:
 
     def _ask(self, token: str, service_token: str | None) -> tuple[str, dict[str, Any] | None]:
         environ = _bare_environ()
+        environ.update(self._extra)
         environ["HTTP_X_AUTH_TOKEN"] = token
         if service_token:
             environ["HTTP_X_SERVICE_TOKEN"] = service_token
         status: list[str] = []
         self._seen.environ = None
-        self._middleware(environ, lambda line, _headers, _exc=None: status.append(line))
+        try:
+            self._middleware(environ, lambda line, _headers, _exc=None: status.append(line))
+        except self._failure as error:
+            raise Unavailable(f"The token cannot be validated; check [keystone_authtoken]: {error}") from error
         return (status[-1] if status else "401"), self._seen.environ
 
 
-def _bare_environ() -> dict[str, Any]:
+class _NoCache:
+    """A cache in the middleware's sense that keeps nothing."""
 
+    def get(self, _key: str) -> None:
+        return None
+
+    def set(self, _key: str, _value: bytes, time: float | None = None) -> None:
+        del time
+
+
+def _bare_environ() -> dict[str, Any]:
     return {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -181,7 +201,6 @@ class CachedAuth:
 
 
 def _renumbered(context: Context, request_id: str) -> Context:
-
     return dataclasses.replace(context, request_id=request_id)
 
 

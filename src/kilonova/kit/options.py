@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from oslo_config import cfg
+from oslo_config import cfg, sources
 
 from kilonova.kit.errors import Invalid
 
@@ -88,6 +88,10 @@ class Configuration:
             raise BadConfiguration(reason=f"section [{where}]: {error}") from error
         return cls(**values)
 
+    def register_oslo(self, options: Iterable[Any], group: str) -> None:
+        """Register options that a library declares itself, as oslo.config objects."""
+        self.oslo.register_opts(list(options), group=group)
+
     def values(self, group: str) -> Mapping[str, Any]:
         """Raw strings of a whole section as the files have them, unknown options too."""
         namespace = self.oslo._namespace  # noqa: SLF001  # oslo.config has no public view of unregistered options
@@ -124,7 +128,23 @@ def from_mapping(values: Mapping[str, Mapping[str, Any]]) -> Configuration:
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[], default_config_dirs=[])
     pending = {group: dict(options) for group, options in values.items()}
+    conf._sources.append(_Mapping(pending))  # noqa: SLF001  # sources are public, putting one in without a driver is not
     return _Overridden(conf, pending)
+
+
+class _Mapping(sources.ConfigurationSource):
+    """Answers for options that libraries register by themselves, whenever they do (keystonemiddleware)."""
+
+    def __init__(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._values = values
+
+    def get(self, group_name: str | None, option_name: str, opt: Any) -> Any:
+        given = self._values.get(group_name or "DEFAULT", {})
+        for name in (option_name, opt.name):
+            if name in given:
+                return given[name], cfg.LocationInfo(cfg.Locations.user, f"[{group_name}] given in code")
+        return sources._NoValue, None  # noqa: SLF001  # what a source is told to answer
 
 
 class _Overridden(Configuration):
@@ -140,6 +160,14 @@ class _Overridden(Configuration):
             if name in names:
                 self.oslo.set_override(name, value, group=None if where == "DEFAULT" else where)
         return super().section(cls, group)
+
+    def register_oslo(self, options: Iterable[Any], group: str) -> None:
+        declared = list(options)
+        super().register_oslo(declared, group)
+        pending = self._pending.get(group, {})
+        for option in declared:
+            if option.dest in pending:
+                self.oslo.set_override(option.dest, pending[option.dest], group=group)
 
     def values(self, group: str) -> Mapping[str, Any]:
         return self._pending.get(group, {})

@@ -80,6 +80,11 @@ class Policy:
 
         return ask
 
+    def _is_admin(self, wanted: str) -> Predicate:
+        """``is_admin:True`` means what rule ``context_is_admin`` says, in services that have that rule."""
+        verdict = self._compile_rule(_ADMIN_RULE) if _ADMIN_RULE in self._enforcer.rules else None
+        return lambda creds, target: str(verdict is not None and verdict(creds, target)) == wanted
+
     def _rule_reference(self, check: Any) -> Predicate:
         name = check.match
         resolved: list[Predicate] = []
@@ -138,6 +143,8 @@ def _role(engine: Policy, check: Any) -> Predicate:
 
 def _generic(engine: Policy, check: Any) -> Predicate:
     kind, match = check.kind, check.match
+    if kind == "is_admin":
+        return engine._is_admin(match)  # noqa: SLF001  # the compilers are this class's own
     simple = match.startswith("%(") and match.endswith(")s") and match.count("%(") == 1
     if not simple or "." in kind or kind not in _PLAIN:
         return engine._slow(check)  # noqa: SLF001  # the compilers are this class's own
@@ -151,6 +158,7 @@ def _generic(engine: Policy, check: Any) -> Predicate:
     return ask
 
 
+_ADMIN_RULE = "context_is_admin"
 _PLAIN = frozenset({"user_id", "project_id", "tenant", "domain_id", "user_domain_id", "project_domain_id"})
 _COMPILERS: dict[type, Callable[[Policy, Any], Predicate]] = {
     _checks.TrueCheck: lambda _e, _c: lambda _creds, _target: True,

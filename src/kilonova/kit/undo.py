@@ -1,6 +1,5 @@
 """An undo stack: register how to take a step back, run them all on failure, forget them on success."""
 
-import contextlib
 import logging
 from collections.abc import Callable
 from types import TracebackType
@@ -23,13 +22,21 @@ class UndoStack:
         """All went well: forget the undos."""
         self._undos.clear()
 
-    def unwind(self) -> None:
-        """Run the undos now; a failing one is logged and does not stop the rest."""
-        while self._undos:
+    def mark(self) -> int:
+        """A place to unwind to."""
+        return len(self._undos)
+
+    def unwind(self, to: int = 0) -> list[Exception]:
+        """Run the undos now, down to a mark; a failing one is logged, returned and does not stop the rest."""
+        failures: list[Exception] = []
+        while len(self._undos) > to:
             undo, args = self._undos.pop()
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(_logged(undo))
+            try:
                 undo(*args)
+            except Exception as error:
+                LOG.exception("Undo step %s failed", getattr(undo, "__qualname__", undo))
+                failures.append(error)
+        return failures
 
     def __enter__(self) -> Self:
         return self
@@ -39,11 +46,3 @@ class UndoStack:
     ) -> None:
         if error is not None:
             self.unwind()
-
-
-@contextlib.contextmanager
-def _logged(undo: Callable[..., object]) -> Any:
-    try:
-        yield
-    except Exception:
-        LOG.exception("Undo step %s failed", getattr(undo, "__qualname__", undo))

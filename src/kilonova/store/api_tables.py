@@ -36,6 +36,8 @@ server_mappings = sa.Table(
     # What the server counts for, so that usage and mapping change in one transaction.
     sa.Column("cores", sa.Integer, nullable=False),
     sa.Column("ram", sa.Integer, nullable=False),
+    # False once the server is gone: deleted servers stay findable and count for nothing.
+    sa.Column("counted", sa.Boolean, nullable=False, default=True),
     sa.Column("created_at", Stamp, nullable=False),
     # False until a sweep has seen the server's row in its cell: accepting writes to two databases.
     sa.Column("confirmed", sa.Boolean, nullable=False, default=False),

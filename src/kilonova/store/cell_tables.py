@@ -73,6 +73,7 @@ servers = sa.Table(
     sa.Index("servers_host", "host", "deleted"),
     sa.Index("servers_updated", "updated_at"),
     sa.Index("servers_created", "deleted", "created_at"),
+    sa.Index("servers_task", "task_state", "deleted"),
 )
 
 operations = sa.Table(

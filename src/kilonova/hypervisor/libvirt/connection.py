@@ -51,7 +51,7 @@ class DomainGone(KilonovaError):
 
 
 class BackupUnsupported(KilonovaError):
-    """This libvirt or QEMU cannot copy a running guest's disk."""
+    """Neither libvirt nor QEMU here can copy a running guest's disk."""
 
     kind = "unsupported"
     template = "Live backup is not supported: {reason}"
@@ -67,7 +67,7 @@ class Connection:
 
     def __init__(self, uri: str, host: str) -> None:
         self._uri = uri
-        self._host = host
+        self.host = host
         self._raw: Any = None
         self._lock = threading.Lock()
 
@@ -85,7 +85,7 @@ class Connection:
                 try:
                     self._raw = libvirt.open(self._uri)
                 except libvirt.libvirtError as error:
-                    raise HypervisorUnavailable(host=self._host, reason=str(error)) from error
+                    raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
             return self._raw
 
     @contextlib.contextmanager
@@ -98,8 +98,8 @@ class Connection:
                 raise DomainGone(uuid=call) from error
             if _is_broken(error):
                 self.close()
-                raise HypervisorUnavailable(host=self._host, reason=str(error)) from error
-            raise HypervisorFailed(call=call, host=self._host, reason=str(error)) from error
+                raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
+            raise HypervisorFailed(call=call, host=self.host, reason=str(error)) from error
 
     def _ask(self, call: str, question: Callable[[Any], T]) -> T:
         """Ask something that changes nothing, once more when the link turns out broken."""
@@ -146,18 +146,14 @@ class Connection:
     def domain_capabilities(self, arch: str, machine: str, virt_type: str) -> str:
         """XML of what one kind of guest can have."""
         return str(
-            self._ask(
-                "domain capabilities", lambda raw: raw.getDomainCapabilities(None, arch, machine, virt_type)
-            )
+            self._ask("domain capabilities", lambda raw: raw.getDomainCapabilities(None, arch, machine, virt_type))
         )
 
     def expand_cpu(self, arch: str, virt_type: str, cpu: str) -> str:
         """The CPU document with every feature its model implies."""
         flag = libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
         return str(
-            self._ask(
-                "expand CPU", lambda raw: raw.baselineHypervisorCPU(None, arch, None, virt_type, [cpu], flag)
-            )
+            self._ask("expand CPU", lambda raw: raw.baselineHypervisorCPU(None, arch, None, virt_type, [cpu], flag))
         )
 
 
@@ -274,4 +270,4 @@ class LiveDomain:
             outcome = self._raw.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
         if outcome.get("type") != libvirt.VIR_DOMAIN_JOB_COMPLETED:
             reason = outcome.get("errmsg", "the job did not complete")
-            raise HypervisorFailed(call=call, host="", reason=reason)
+            raise HypervisorFailed(call=call, host=self._connection.host, reason=reason)

@@ -22,9 +22,7 @@ class LibvirtOptions:
     cpu_models: list[str] = opt([], "CPU models for custom mode, the first one is used")
     cpu_model_extra_flags: list[str] = opt([], "CPU flags added (+flag or flag) or removed (-flag)")
     hw_machine_type: list[str] = opt([], "machine type per architecture, as x86_64=q35")
-    images_type: str = opt(
-        "default", "how guest disks are stored", choices=["default", "qcow2", "raw", "flat"]
-    )
+    images_type: str = opt("default", "how guest disks are stored", choices=["default", "qcow2", "raw", "flat"])
     disk_cachemodes: list[str] = opt([], "cache mode per disk type, as file=none")
     hw_disk_discard: str | None = opt(None, "discard mode of guest disks", choices=["ignore", "unmap"])
     rng_dev_path: str = opt("/dev/urandom", "source of entropy for guests")
@@ -93,7 +91,7 @@ class DriverOptions:
 
     @property
     def instances(self) -> Path:
-        return Path(self.storage.instances_path)
+        return Path(self.storage.instances_path.replace("$state_path", str(self.state_path)))
 
     @property
     def base(self) -> Path:
@@ -102,8 +100,7 @@ class DriverOptions:
 
     @property
     def snapshots(self) -> Path:
-        text = self.libvirt.snapshots_directory
-        return Path(text.replace("$instances_path", self.storage.instances_path))
+        return Path(self.libvirt.snapshots_directory.replace("$instances_path", str(self.instances)))
 
     @property
     def cpu_mode(self) -> str:

@@ -4,6 +4,7 @@ Order of one request: request id → token → version → endpoint → policy �
 Every error leaves as the service's own error document, with a request id, and never as a traceback.
 """
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from kilonova.kit.http.versions import Version, Versioning
 LOG = logging.getLogger(__name__)
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
+_PIECE = 1 << 16
 _UNVERSIONED: Version = (0, 0)
 
 
@@ -60,6 +62,8 @@ class Service:
     """Bytes; a larger body is 413."""
     rewrite: Callable[[dict[str, Any]], None] | None = None
     """May change the WSGI environment first (version prefixes, project ids in paths)."""
+    admit: Callable[[Mapping[str, Any], Context], None] | None = None
+    """Looks at the (rewritten) WSGI environment and the authenticated caller; may refuse by raising."""
     fallback: Callable[[Call], Any] | None = None
     """Answers paths that no endpoint has; None: 404."""
     challenge: str | None = None
@@ -147,6 +151,8 @@ class _Exchange:
     def fail(self, error: KilonovaError) -> None:
         """Reply with an error."""
         status = status_of(error)
+        if status != 413:  # noqa: PLR2004  # too large: the connection is closed instead
+            self._drain()
         if status >= 500:  # noqa: PLR2004  # server errors
             LOG.warning("%s %s -> %s: %s", self.req.method, self.req.path, status, error)
         content_type, body = self.service.error_format(status, error, self.request_id, self.version)
@@ -173,6 +179,8 @@ class _Exchange:
         if public and self.service.versioning:
             self.version = self.service.versioning.minimum
         context = self._context(headers, public=public)
+        if self.service.admit is not None and not public:
+            self.service.admit(self.req.env, context)
         self.version = self._negotiate(headers)
         call = self._call(context, params, headers)
         if not candidates:
@@ -230,7 +238,7 @@ class _Exchange:
 
     def _select(self, candidates: Sequence[Endpoint], call: Call) -> Endpoint:
         if any(e.raw_body for e in candidates):
-            call.stream = cast("BinaryIO", self.req.bounded_stream)
+            call.stream = self._stream()
         else:
             call.body = self._body()
         if any(e.action for e in candidates):
@@ -240,19 +248,31 @@ class _Exchange:
                 return endpoint
         raise NotFound("The resource could not be found.")
 
+    def _drain(self) -> None:
+        """Read what is left of the body, in pieces: the server below would read it into memory at once."""
+        stream = self._stream()
+        with contextlib.suppress(OSError, ValueError):
+            while stream.read(_PIECE):
+                pass
+
+    def _stream(self) -> BinaryIO:
+        """The body as far as it goes; a chunked one has no length, its end is the server's to find."""
+        terminated = self.req.env.get("wsgi.input_terminated") and self.req.content_length is None
+        return cast("BinaryIO", self.req.stream if terminated else self.req.bounded_stream)
+
     def _body(self) -> Any:
         if self.req.method in ("GET", "HEAD", "DELETE"):
             return None
         length = self.req.content_length or 0
         if length > self.service.max_body:
             raise HttpError(413, f"Request body of {length} bytes exceeds the limit of {self.service.max_body} bytes")
-        data = self.req.bounded_stream.read(self.service.max_body + 1)
+        data = self._stream().read(self.service.max_body + 1)
         if not data:
             return None
         if len(data) > self.service.max_body:
             raise HttpError(413, f"Request body exceeds the limit of {self.service.max_body} bytes")
         media = (self.req.content_type or "application/json").split(";")[0].strip().lower()
-        if not media.endswith("json"):
+        if not media.endswith(("json", "json-patch")):
             raise HttpError(415, f"Unsupported Content-Type {media}; use application/json")
         try:
             return codec.loads(data)
@@ -272,13 +292,18 @@ class _Exchange:
         if endpoint.body is not None:
             if call.body is None and endpoint.action is None:
                 raise Invalid("The request body is missing or empty; it must be a JSON object")
+            if call.legacy_v2:
+                call.body = endpoint.body.trimmed(call.body, call.version)
             endpoint.body.validate(call.body, call.version)
+            if endpoint.action is not None:
+                call.body = call.body[endpoint.action]
 
     def _reply(self, endpoint: Endpoint, call: Call, answer: Any) -> None:
         reply = answer if isinstance(answer, Reply) else Reply(answer)
         status = reply.status or endpoint.status_at(call.version)
         if reply.stream is not None:
             self._send(status, reply.content_type, b"")
+            self.resp.data = None  # data, even empty, would win over the stream
             self.resp.stream = reply.stream
         elif reply.body is None:
             self._send(status, reply.content_type, b"")

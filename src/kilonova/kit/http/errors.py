@@ -1,5 +1,6 @@
 """Kinds of errors to HTTP statuses: the one table, and the body formats of the OpenStack services."""
 
+import html
 from typing import Any, Protocol
 
 from kilonova.kit import codec
@@ -31,6 +32,7 @@ TITLES = {
     410: "Gone",
     413: "Request Entity Too Large",
     415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
     500: "Internal Server Error",
     501: "Not Implemented",
     503: "Service Unavailable",
@@ -103,6 +105,15 @@ def identity_format(status: int, error: KilonovaError, request_id: str, version:
     del request_id, version
     title = TITLES.get(status, "Error")
     return "application/json", codec.dumps({"error": {"code": status, "title": title, "message": str(error)}})
+
+
+def image_format(status: int, error: KilonovaError, request_id: str, version: Any) -> tuple[str, bytes]:
+    """A small HTML page, as the image API has always answered; its clients take the text out of it."""
+    del request_id, version
+    title = f"{status} {TITLES.get(status, 'Error')}"
+    body = f"  <h1>{title}</h1>\n  {html.escape(str(error))}<br /><br />\n\n"
+    page = f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n{body}\n </body>\n</html>"
+    return "text/html; charset=UTF-8", page.encode()
 
 
 def network_format(status: int, error: KilonovaError, request_id: str, version: Any) -> tuple[str, bytes]:

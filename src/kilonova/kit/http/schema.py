@@ -151,6 +151,10 @@ class Schema:
             pass
         raise _worded(schema, value, self.where)
 
+    def trimmed(self, value: Any, version: Version) -> Any:
+        """``value`` without the keys that the schema refuses only for being unknown (old APIs drop them)."""
+        return _trimmed(self._validator(version)[1], value)
+
     def known(self, version: Version) -> frozenset[str]:
         """Names of the top-level fields at ``version`` (for dropping the unknown ones)."""
         return self._known(self._step(version))
@@ -158,6 +162,24 @@ class Schema:
     @functools.lru_cache(maxsize=256)  # noqa: B019  # schemas live as long as the process
     def _known(self, step: Version) -> frozenset[str]:
         return frozenset(self.json_schema(step).get("properties", {}))
+
+
+def _trimmed(schema: Any, value: Any) -> Any:
+    if not isinstance(schema, Mapping):
+        return value
+    if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [_trimmed(schema["items"], item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    strict = schema.get("additionalProperties", True) is False
+    kept = {}
+    for key, inner in value.items():
+        if key in known:
+            kept[key] = _trimmed(known[key], inner)
+        elif not strict or any(re.search(pattern, key) for pattern in patterns):
+            kept[key] = inner
+    return kept
 
 
 def _worded(schema: Json, value: Any, where: str) -> InvalidInput:

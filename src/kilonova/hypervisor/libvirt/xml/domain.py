@@ -3,9 +3,11 @@
 Element and attribute names are libvirt's (its "Domain XML format" page); classes are named after the elements.
 """
 
+# ruff: noqa: D101, RUF009  # the classes are libvirt's elements, explained there; child() declares a field
+
 from dataclasses import dataclass
 from typing import ClassVar
-from xml.etree import ElementTree as Et
+from xml.etree import ElementTree as ET
 
 from kilonova.hypervisor.libvirt.xml.tree import attribute, child, children, flag, leaf, text
 
@@ -13,7 +15,7 @@ NAMESPACE = "urn:kilonova:guest:1"
 """Of our part of ``<metadata>``; a domain without it was not made by this service."""
 
 
-Et.register_namespace("kilonova", NAMESPACE)
+ET.register_namespace("kilonova", NAMESPACE)
 
 
 def _ours(name: str) -> str:

@@ -14,10 +14,9 @@ libvirt gives back, which say more than was asked for.
 """
 
 import dataclasses
-import functools
 import types
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
-from xml.etree import ElementTree as Et
+from xml.etree import ElementTree as ET
 
 T = TypeVar("T")
 _REQUIRED: Any = dataclasses.MISSING
@@ -67,8 +66,16 @@ class _Slot(NamedTuple):
     types: tuple[Any, ...]
 
 
-@functools.cache
+_SLOTS: dict[type[Any], tuple[_Slot, ...]] = {}
+
+
 def _slots(cls: type[Any]) -> tuple[_Slot, ...]:
+    if cls not in _SLOTS:
+        _SLOTS[cls] = _declared(cls)
+    return _SLOTS[cls]
+
+
+def _declared(cls: type[Any]) -> tuple[_Slot, ...]:
     hints = get_type_hints(cls)
     found = []
     for field in dataclasses.fields(cls):
@@ -98,9 +105,9 @@ def _from_text(kind: type, value: str) -> Any:
     return kind(value)
 
 
-def element(node: Any) -> Et.Element:
+def element(node: Any) -> ET.Element:
     """The ElementTree element of a dataclass."""
-    made = Et.Element(node.TAG)
+    made = ET.Element(node.TAG)
     for slot in _slots(type(node)):
         value = getattr(node, slot.name)
         if value is None or (slot.kind == "flag" and not value):
@@ -109,15 +116,15 @@ def element(node: Any) -> Et.Element:
     return made
 
 
-def _put(made: Et.Element, slot: _Slot, value: Any) -> None:
+def _put(made: ET.Element, slot: _Slot, value: Any) -> None:
     if slot.kind == "attribute":
         made.set(slot.xml_name, _to_text(value))
     elif slot.kind == "text":
         made.text = _to_text(value)
     elif slot.kind == "leaf":
-        Et.SubElement(made, slot.xml_name).text = _to_text(value)
+        ET.SubElement(made, slot.xml_name).text = _to_text(value)
     elif slot.kind == "flag":
-        Et.SubElement(made, slot.xml_name)
+        ET.SubElement(made, slot.xml_name)
     elif slot.kind == "child":
         made.append(element(value))
     else:
@@ -127,15 +134,15 @@ def _put(made: Et.Element, slot: _Slot, value: Any) -> None:
 def write(node: Any) -> str:
     """A dataclass as an indented XML document."""
     root = element(node)
-    Et.indent(root)
-    return Et.tostring(root, encoding="unicode") + "\n"
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def read(cls: type[T], document: str) -> T:
     """The dataclass again. Raises ValueError when the document is not XML of this element."""
     try:
-        root = Et.fromstring(document)  # noqa: S314  # written by libvirtd or by ourselves, never by a user
-    except Et.ParseError as error:
+        root = ET.fromstring(document)  # noqa: S314  # written by libvirtd or by ourselves, never by a user
+    except ET.ParseError as error:
         raise ValueError(f"not XML: {error}") from error
     tag = cls.TAG  # type: ignore[attr-defined]  # every element class has one
     if root.tag != tag:
@@ -143,7 +150,7 @@ def read(cls: type[T], document: str) -> T:
     return _read(cls, root)
 
 
-def _read(cls: type[T], node: Et.Element) -> T:
+def _read(cls: type[T], node: ET.Element) -> T:
     values: dict[str, Any] = {}
     for slot in _slots(cls):
         value = _get(node, slot)
@@ -155,7 +162,7 @@ def _read(cls: type[T], node: Et.Element) -> T:
         raise ValueError(f"<{node.tag}>: {error}") from error
 
 
-def _get(node: Et.Element, slot: _Slot) -> Any:
+def _get(node: ET.Element, slot: _Slot) -> Any:
     first = slot.types[0]
     if slot.kind == "attribute":
         found = node.get(slot.xml_name)

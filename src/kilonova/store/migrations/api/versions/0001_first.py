@@ -195,6 +195,7 @@ def _server_mappings() -> None:
         sa.Column("user_id", types.Name, nullable=False),
         sa.Column("cores", sa.Integer(), nullable=False),
         sa.Column("ram", sa.Integer(), nullable=False),
+        sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("created_at", types.Stamp, nullable=False),
         sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["cell_id"], ["cells.id"]),

@@ -160,6 +160,7 @@ def _servers() -> None:
     op.create_index("servers_created", "servers", ["deleted", "created_at"], unique=False)
     op.create_index("servers_host", "servers", ["host", "deleted"], unique=False)
     op.create_index("servers_project", "servers", ["project_id", "deleted", "created_at"], unique=False)
+    op.create_index("servers_task", "servers", ["task_state", "deleted"], unique=False)
     op.create_index("servers_updated", "servers", ["updated_at"], unique=False)
 
 

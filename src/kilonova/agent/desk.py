@@ -1,0 +1,127 @@
+"""Serves the hypervisor contracts over the bus: work is joined by operation, answered when done, ``pending`` before.
+
+Asking twice for the same operation and call never runs it twice at the same time; a finished outcome is remembered
+for a while, so that an answer that was lost is simply asked for again.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from kilonova.hypervisor import contracts
+from kilonova.kit import codec
+from kilonova.kit.errors import Invalid, Unsupported
+
+LOG = logging.getLogger(__name__)
+_ANSWER_WITHIN = 20.0
+_REMEMBERED = 2000
+
+
+class UnknownCall(Invalid):
+    """The conductor asked for something this host has never heard of."""
+
+    template = "Compute hosts know no call named {call}"
+
+
+class Desk:
+    """The handlers of one compute service."""
+
+    def __init__(self, driver: Any, *, threads: int = 32, answer_within: float = _ANSWER_WITHIN) -> None:
+        self._driver = driver
+        self._answer_within = answer_within
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="guest")
+        self._known: OrderedDict[tuple[str, str], Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._calls: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            "create": self._create,
+            "destroy": lambda a: driver.destroy(a["uuid"]),
+            "state": lambda a: driver.state(a["uuid"]),
+            "start": lambda a: driver.start(_spec(a)),
+            "stop": lambda a: driver.stop(a["uuid"], a["timeout"]),
+            "reboot": lambda a: driver.reboot(_spec(a), hard=a["hard"], timeout=a["timeout"]),
+            "pause": lambda a: driver.pause(a["uuid"]),
+            "unpause": lambda a: driver.unpause(a["uuid"]),
+            "suspend": lambda a: driver.suspend(a["uuid"]),
+            "resume": lambda a: driver.resume(_spec(a)),
+            "snapshot": lambda a: driver.snapshot(a["uuid"], a["image_id"], _say),
+            "output": self._output,
+            "console": self._console,
+        }
+
+    def handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+        """What the bus serves."""
+        return {"host.call": self.call}
+
+    def call(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """``{"result": …}``, or ``{"pending": true}`` while the work goes on. Raises the driver's errors."""
+        name = payload["call"]
+        work = self._calls.get(name)
+        if work is None:
+            raise UnknownCall(call=name)
+        arguments = payload["arguments"]
+        operation = payload.get("operation")
+        if operation is None:
+            return {"result": codec.pack(work(arguments))}
+        future = self._join((operation, name), work, arguments)
+        done, _ = wait([future], timeout=self._answer_within)
+        if not done:
+            return {"pending": True}
+        try:
+            return {"result": codec.pack(future.result())}
+        except Exception:
+            # A failure is told once and then forgotten: asking again is a wish to try again.
+            self._forget((operation, name), future)
+            raise
+
+    def stop(self) -> None:
+        """Let running work finish."""
+        self._pool.shutdown(wait=True)
+
+    def _join(
+        self, key: tuple[str, str], work: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]
+    ) -> "Future[Any]":
+        with self._lock:
+            future = self._known.get(key)
+            if future is None:
+                future = self._known[key] = self._pool.submit(work, arguments)
+                self._trim()
+            return future
+
+    def _trim(self) -> None:
+        while len(self._known) > _REMEMBERED:
+            oldest = next((key for key, future in self._known.items() if future.done()), None)
+            if oldest is None:
+                return
+            del self._known[oldest]
+
+    def _forget(self, key: tuple[str, str], future: "Future[Any]") -> None:
+        with self._lock:
+            if self._known.get(key) is future:
+                del self._known[key]
+
+    def _create(self, arguments: Mapping[str, Any]) -> Any:
+        started = time.monotonic()
+        state = self._driver.create(_spec(arguments), _say)
+        LOG.info("Built %s in %.1f s", state.uuid, time.monotonic() - started)
+        return state
+
+    def _output(self, arguments: Mapping[str, Any]) -> str:
+        data: bytes = self._driver.output(arguments["uuid"], arguments["limit"])
+        return data.decode("utf-8", errors="replace")
+
+    def _console(self, arguments: Mapping[str, Any]) -> Any:
+        if not isinstance(self._driver, contracts.Console):
+            raise Unsupported("This hypervisor offers no consoles")
+        return self._driver.endpoint(arguments["uuid"], arguments["kind"])
+
+
+def _spec(arguments: Mapping[str, Any]) -> contracts.GuestSpec:
+    return codec.unpack(arguments["spec"], contracts.GuestSpec)
+
+
+def _say(sentence: str) -> None:
+    LOG.info("%s", sentence)

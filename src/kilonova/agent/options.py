@@ -1,0 +1,30 @@
+"""Options of a compute host."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kilonova.kit.options import opt
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """``[DEFAULT]``, as far as a compute host uses it (nova-conf.tsv)."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    compute_driver: str | None = opt(None, "hypervisor driver: libvirt.LibvirtDriver or fake.FakeDriver")
+    report_interval: int = opt(10, "seconds between reports that this service lives", min=1)
+    update_resources_interval: int = opt(0, "seconds between resource reports; 0 means 60", min=-1)
+    sync_power_state_interval: int = opt(600, "seconds between looks at power states; negative: never")
+    reserved_host_cpus: int = opt(0, "CPUs kept from servers", min=0)
+    reserved_host_memory_mb: int = opt(512, "memory kept from servers, MiB", min=0)
+    reserved_host_disk_mb: int = opt(0, "disk kept from servers, MiB", min=0)
+    cpu_allocation_ratio: float | None = opt(None, "VCPU overcommit, set at each report", min=0.0)
+    ram_allocation_ratio: float | None = opt(None, "memory overcommit, set at each report", min=0.0)
+    disk_allocation_ratio: float | None = opt(None, "disk overcommit, set at each report", min=0.0)
+    initial_cpu_allocation_ratio: float = opt(4.0, "VCPU overcommit of a new host", min=0.0)
+    initial_ram_allocation_ratio: float = opt(1.0, "memory overcommit of a new host", min=0.0)
+    initial_disk_allocation_ratio: float = opt(1.0, "disk overcommit of a new host", min=0.0)
+    running_deleted_instance_action: str = opt(
+        "reap", "what to do with guests nobody wants", choices=["reap", "log", "shutdown", "noop"]
+    )
+    running_deleted_instance_poll_interval: int = opt(1800, "seconds between looks for such guests")

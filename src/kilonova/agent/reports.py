@@ -1,0 +1,79 @@
+"""What a compute host tells the others: that it lives, what it has, which guests run; and what it learns from that."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from kilonova.agent.inventory import inventory
+from kilonova.agent.options import AgentOptions
+from kilonova.clients.placement.contract import Inventories
+from kilonova.hypervisor.contracts import NodeFacts
+from kilonova.kit import codec
+from kilonova.kit.errors import KilonovaError, Unavailable
+from kilonova.kit.rpc.contract import Address, Bus
+
+LOG = logging.getLogger(__name__)
+CONDUCTOR = Address("conductor")
+_TIMEOUT = 30.0
+DISABLED = "COMPUTE_STATUS_DISABLED"
+
+
+class Reporter:
+    """One compute service's reports."""
+
+    def __init__(self, host: str, driver: Any, bus: Bus, placement: Inventories | None, options: AgentOptions) -> None:
+        self.host = host
+        self._driver = driver
+        self._bus = bus
+        self._placement = placement
+        self._options = options
+        self._told: dict[str, tuple[Any, ...]] = {}
+
+    def alive(self) -> None:
+        """Say that this service lives. Raises NoAnswer, Unavailable."""
+        self._ask("host.alive", {})
+
+    def resources(self) -> None:
+        """Report nodes to the conductor and their inventory to Placement; a node that cannot be is logged."""
+        nodes = self._driver.nodes()
+        state = self._ask("host.nodes", {"nodes": [codec.pack(node) for node in nodes]})
+        for node in nodes:
+            try:
+                self._offer(node, disabled=bool(state["disabled"]))
+            except Unavailable as error:
+                LOG.warning("Node %s is not in Placement yet: %s", node.name, error)
+            except KilonovaError as error:
+                LOG.warning("Node %s cannot be offered to Placement: %s", node.name, error)
+
+    def _offer(self, node: NodeFacts, *, disabled: bool) -> None:
+        if self._placement is None:
+            return
+        seen = (node.vcpus, node.memory_mb, node.disk_gb, node.traits, disabled)
+        if self._told.get(node.uuid) == seen:
+            return
+        self._placement.ensure_provider(node.uuid, node.name)
+        known = self._placement.inventory(node.uuid)
+        self._placement.set_inventory(node.uuid, inventory(node, self._options, known))
+        own = {trait for trait in self._placement.traits(node.uuid) if trait.startswith("CUSTOM_")}
+        wanted = set(node.traits) | own | ({DISABLED} if disabled else set())
+        self._placement.set_traits(node.uuid, wanted)
+        self._told[node.uuid] = seen
+
+    def guests(self) -> None:
+        """Compare the guests here with what the database wants; remove the unwanted, tell of changed power states."""
+        found = {guest.uuid: guest for guest in self._driver.guests()}
+        report = {uuid: int(guest.power) for uuid, guest in found.items()}
+        verdict: Mapping[str, Any] = self._ask("host.guests", {"guests": report})
+        for uuid in verdict["unwanted"]:
+            self._unwanted(uuid)
+
+    def _unwanted(self, uuid: str) -> None:
+        action = self._options.running_deleted_instance_action
+        LOG.warning("Guest %s belongs to no server of this host: %s", uuid, action)
+        if action == "reap":
+            self._driver.destroy(uuid)
+        elif action == "shutdown":
+            self._driver.stop(uuid, 0)
+
+    def _ask(self, method: str, payload: Mapping[str, Any]) -> Any:
+        return self._bus.call(CONDUCTOR, method, {"host": self.host, **payload}, timeout=_TIMEOUT)

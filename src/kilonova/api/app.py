@@ -1,0 +1,49 @@
+"""The Compute API as a WSGI application."""
+
+import itertools
+from types import ModuleType
+from typing import cast
+
+from kilonova.api import extensions, flavor_access, flavor_extra_specs, flavor_manage, flavors, keypairs, versions
+from kilonova.api.microversions import VERSIONING
+from kilonova.api.paths import Paths, admit
+from kilonova.api.wiring import Compute
+from kilonova.kit.auth import NoAuth
+from kilonova.kit.http.app import Application, Authenticator, PolicyCheck, Service
+from kilonova.kit.http.endpoint import Endpoint
+
+MODULES: tuple[ModuleType, ...] = (
+    versions,
+    extensions,
+    flavors,
+    flavor_manage,
+    flavor_access,
+    flavor_extra_specs,
+    keypairs,
+)
+"""Each has ENDPOINTS."""
+
+
+def endpoints() -> list[Endpoint]:
+    """The whole routing table."""
+    return list(itertools.chain.from_iterable(cast("tuple[Endpoint, ...]", module.ENDPOINTS) for module in MODULES))
+
+
+def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Application:
+    """The application. With ``NoAuth`` project ids in paths may be any words."""
+    table = endpoints()
+    paths = Paths({e.path.split("/")[1] for e in table}, loose=isinstance(auth, NoAuth))
+    return Application(
+        Service(
+            name="compute",
+            endpoints=table,
+            app=compute,
+            auth=auth,
+            policy=policy,
+            versioning=VERSIONING,
+            request_id_headers=("X-OpenStack-Request-ID", "X-Compute-Request-ID"),
+            wrong_method=404,
+            rewrite=paths.rewrite,
+            admit=admit,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Preparing one machine for the all-in-one: packages, background processes, the hypervisor."""

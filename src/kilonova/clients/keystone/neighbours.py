@@ -1,0 +1,71 @@
+"""The neighbours that the configuration names, each made once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import ClassVar
+
+from kilonova.clients.keystone.neighbour import Neighbour, Patience
+from kilonova.kit.clock import Clock
+from kilonova.kit.options import opt
+from kilonova.kit.sessions import EndpointOptions, Sessions
+
+
+@dataclass(frozen=True)
+class GlanceOptions:
+    """What ``[glance]`` has beside the endpoint options."""
+
+    GROUP: ClassVar[str] = "glance"
+    api_servers: list[str] = opt([], "list of image endpoints")
+    num_retries: int = opt(3, "retries of image API calls", min=0)
+
+
+@dataclass(frozen=True)
+class RetryOptions:
+    """``http_retries`` of ``[neutron]`` and ``[cinder]``."""
+
+    http_retries: int = opt(3, "retries of API calls", min=0)
+
+
+TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "keystone": ("Keystone", "identity"),
+        "glance": ("Glance", "image"),
+        "neutron": ("Neutron", "network"),
+        "cinder": ("Cinder", "volumev3"),
+        "placement": ("Placement", "placement"),
+    }
+)
+"""Section → the name in messages, and the default service type."""
+
+
+def neighbour(sessions: Sessions, section: str, clock: Clock | None = None) -> Neighbour:
+    """The neighbour of ``[section]``. Reads options only: nothing is called yet. Raises BadConfiguration."""
+    title, service_type = TITLES[section]
+    options = sessions.options(section)
+    retries = _retries(sessions, section)
+    if section == "glance":
+        servers = sessions.configuration.section(GlanceOptions).api_servers
+        options = replace(options, endpoint_override=options.endpoint_override or (servers[0] if servers else None))
+    options = replace(options, service_type=options.service_type or service_type)
+    return Neighbour(title, section, sessions, options, _patience(options, retries), clock)
+
+
+def _retries(sessions: Sessions, section: str) -> int:
+    if section == "glance":
+        return sessions.configuration.section(GlanceOptions).num_retries
+    if section in ("neutron", "cinder"):
+        return sessions.configuration.section(RetryOptions, section).http_retries
+    return Patience.connect
+
+
+def _patience(options: EndpointOptions, retries: int) -> Patience:
+    plain = Patience()
+    codes = frozenset(int(code) for code in options.retriable_status_codes)
+    delay = options.connect_retry_delay if options.connect_retry_delay is not None else options.status_code_retry_delay
+    return Patience(
+        connect=retries if options.connect_retries is None else options.connect_retries,
+        status=plain.status if options.status_code_retries is None else options.status_code_retries,
+        delay=plain.delay if delay is None else delay,
+        codes=codes or plain.codes,
+    )

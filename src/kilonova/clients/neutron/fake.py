@@ -1,0 +1,292 @@
+"""Neutron in memory: networks with subnets, ports that get addresses and bindings, groups, quotas.
+
+``FakeNetworkApi`` stands behind the same ``ApiNeutron`` as the REST API does, so what compute does is the same; only
+the rows are kept here. It refuses what Neutron refuses, with Neutron's own error types.
+"""
+
+import ipaddress
+import itertools
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kilonova.clients.keystone.errors import RemoteConflict, RemoteInvalid, RemoteNotFound, RemoteOverQuota
+from kilonova.clients.neutron.api import Query, Row
+from kilonova.kit.clock import Clock, SystemClock
+from kilonova.kit.context import Context
+
+_RESOURCES = ("networks", "subnets", "ports", "security_groups", "floatingips")
+_OWNED = frozenset({"ports", "security_groups", "floatingips"})
+_PORT_DEFAULTS: Mapping[str, Any] = {
+    "name": "",
+    "admin_state_up": True,
+    "device_id": "",
+    "device_owner": "",
+    "binding:host_id": "",
+    "binding:vnic_type": "normal",
+    "binding:profile": {},
+}
+
+
+class FakeNetworkApi:
+    """Implements ``api.NetworkApi``."""
+
+    def __init__(self, clock: Clock | None = None, *, vif_type: str = "bridge") -> None:
+        self._clock = clock or SystemClock()
+        self._vif_type = vif_type
+        self._tables: dict[str, dict[str, Row]] = {name: {} for name in _RESOURCES}
+        self._quotas: dict[str, int] = {}
+        self._macs = itertools.count(1)
+        self._pools: dict[str, Iterator[Any]] = {}
+        self._lock = threading.RLock()
+        self.deaf_hosts: set[str] = set()
+        """Hosts on which no binding works."""
+        self.auto_network: str | None = None
+        """What the auto-allocated topology is; None: Neutron has none to give."""
+        self.interfere: Callable[[str, str], None] = lambda _verb, _resource: None
+        """Called before every call (``"create", "ports"``); what it raises, the call raises."""
+
+    # -- making a world --
+    def network(
+        self, name: str, project_id: str = "", *, cidr: str | None = "10.0.0.0/24", shared: bool = False, **more: Any
+    ) -> str:
+        """A network with one subnet (``cidr`` None: with none); its id."""
+        row = {"name": name, "project_id": project_id, "shared": shared, "mtu": 1450, "status": "ACTIVE", **more}
+        row = {"router:external": False, "port_security_enabled": True, **row}
+        network_id = str(self._add("networks", row)["id"])
+        if cidr is not None:
+            self.subnet(network_id, cidr)
+        return network_id
+
+    def subnet(self, network_id: str, cidr: str, **more: Any) -> str:
+        """A further subnet; its id."""
+        net = ipaddress.ip_network(cidr)
+        row = {
+            "network_id": network_id,
+            "cidr": cidr,
+            "ip_version": net.version,
+            "gateway_ip": str(net[1]),
+            "dns_nameservers": [],
+            "host_routes": [],
+            "enable_dhcp": True,
+            "project_id": self._tables["networks"][network_id]["project_id"],
+            **more,
+        }
+        return str(self._add("subnets", row)["id"])
+
+    def security_group(self, name: str, project_id: str) -> str:
+        """A security group; its id."""
+        return str(self._add("security_groups", {"name": name, "project_id": project_id})["id"])
+
+    def user_port(self, network_id: str, project_id: str, **more: Any) -> str:
+        """A port as a user makes it; its id."""
+        return str(self.create("ports", [{"network_id": network_id, "project_id": project_id, **more}])[0]["id"])
+
+    def floating_ip(self, address: str, port_id: str) -> str:
+        """A floating address that leads to the port's first one; its id."""
+        port = self._tables["ports"][port_id]
+        row = {
+            "floating_ip_address": address,
+            "fixed_ip_address": port["fixed_ips"][0]["ip_address"],
+            "port_id": port_id,
+            "project_id": port["project_id"],
+        }
+        return str(self._add("floatingips", row)["id"])
+
+    def limit_ports(self, project_id: str, limit: int) -> None:
+        """The project's quota of ports; -1 is none."""
+        self._quotas[project_id] = limit
+
+    # -- the API --
+    def rows(self, resource: str, query: Query = (), context: Context | None = None) -> list[Row]:
+        self.interfere("rows", resource)
+        wanted: dict[str, set[str]] = {}
+        for key, value in query:
+            if key != "fields":
+                wanted.setdefault(key, set()).add(value)
+        with self._lock:
+            table = self._tables[resource]
+            candidates = [table[key] for key in wanted["id"] if key in table] if "id" in wanted else table.values()
+            rows = [self._dressed(resource, row) for row in candidates]
+        return [row for row in rows if _matches(row, wanted) and _sees(context, resource, row)]
+
+    def show(self, resource: str, name: str, query: Query = (), context: Context | None = None) -> Row:
+        self.interfere("show", resource)
+        if resource == "quotas":
+            project = name.removesuffix("/details")
+            return {"port": {"limit": self._limit(project), "used": self._used(project), "reserved": 0}}
+        if resource == "auto_allocated_topologies":
+            if self.auto_network is None:
+                raise RemoteConflict(
+                    neighbour="Neutron", code="AutoAllocationFailure", message="No default router:external network."
+                )
+            return {"id": "dry-run=pass" if query else self.auto_network, "project_id": name}
+        found = self.rows(resource, [("id", name)], context)
+        if not found:
+            raise _missing(resource, name)
+        return found[0]
+
+    def create(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+        self.interfere("create", resource)
+        made: list[Row] = []
+        with self._lock:
+            try:
+                for row in rows:
+                    made.append(self._port(row) if resource == "ports" else self._add(resource, row))
+            except Exception:
+                for row in made:
+                    del self._tables[resource][row["id"]]
+                raise
+        return [dict(row) for row in made]
+
+    def update(self, resource: str, name: str, changes: Mapping[str, Any]) -> Row:
+        self.interfere("update", resource)
+        with self._lock:
+            row = self._tables[resource].get(name)
+            if row is None:
+                raise _missing(resource, name)
+            row.update(changes)
+            if resource == "ports":
+                self._bind(row)
+            return dict(row)
+
+    def delete(self, resource: str, name: str) -> bool:
+        self.interfere("delete", resource)
+        with self._lock:
+            return self._tables[resource].pop(name, None) is not None
+
+    # -- inside --
+    def _add(self, resource: str, row: Mapping[str, Any]) -> Row:
+        made = {"id": str(uuid.uuid4()), "created_at": self._clock.now().isoformat(), **row}
+        with self._lock:
+            self._tables[resource][made["id"]] = made
+        return made
+
+    def _dressed(self, resource: str, row: Row) -> Row:
+        if resource != "networks":
+            return dict(row)
+        subnets = [key for key, subnet in self._tables["subnets"].items() if subnet["network_id"] == row["id"]]
+        return {**row, "subnets": subnets}
+
+    def _port(self, asked: Mapping[str, Any]) -> Row:
+        network = self._tables["networks"].get(asked["network_id"])
+        if network is None:
+            raise _missing("networks", asked["network_id"])
+        project = asked.get("project_id", "")
+        if 0 <= self._limit(project) <= self._used(project):
+            raise RemoteOverQuota(
+                neighbour="Neutron", code="OverQuota", message="Quota exceeded for resources: ['port']."
+            )
+        if asked.get("security_groups") and not network["port_security_enabled"]:
+            raise RemoteInvalid(
+                neighbour="Neutron",
+                code="PortSecurityAndIPRequiredForSecurityGroups",
+                message="Port security must be enabled in order to use security groups.",
+            )
+        groups = list(asked.get("security_groups") or [self._default_group(project)])
+        fixed = self._addresses(network, asked.get("fixed_ips"))
+        row = {**_PORT_DEFAULTS, "mac_address": self._mac(), **asked, "fixed_ips": fixed, "security_groups": groups}
+        self._bind(row)
+        return self._add("ports", row)
+
+    def _addresses(self, network: Row, asked: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
+        subnets = [row for row in self._tables["subnets"].values() if row["network_id"] == network["id"]]
+        taken = {
+            ip["ip_address"]
+            for port in self._tables["ports"].values()
+            for ip in port["fixed_ips"]
+            if port["network_id"] == network["id"]
+        }
+        if asked:
+            return [_asked_for(ip, subnets, taken) for ip in asked]
+        found = {}
+        for subnet in subnets:
+            if subnet["ip_version"] not in found:
+                address = self._free(subnet, taken)
+                if address:
+                    found[subnet["ip_version"]] = {"subnet_id": subnet["id"], "ip_address": address}
+        if subnets and not found:
+            raise RemoteConflict(
+                neighbour="Neutron",
+                code="IpAddressGenerationFailure",
+                message=f"No more IP addresses available on network {network['id']}.",
+            )
+        return list(found.values())
+
+    def _free(self, subnet: Row, taken: set[str]) -> str | None:
+        """The next address of the pool; from its start again when it has been walked through."""
+        for _walk in range(2):
+            pool = self._pools.setdefault(subnet["id"], ipaddress.ip_network(subnet["cidr"]).hosts())
+            for address in map(str, pool):
+                if address not in taken and address != subnet["gateway_ip"]:
+                    return address
+            del self._pools[subnet["id"]]
+        return None
+
+    def _bind(self, row: Row) -> None:
+        host = row.get("binding:host_id")
+        failed = host in self.deaf_hosts
+        row["binding:vif_type"] = ("binding_failed" if failed else self._vif_type) if host else "unbound"
+        good = bool(host) and not failed
+        row["binding:vif_details"] = {"bridge_name": f"brq{row['network_id']}"[:14]} if good else {}
+        row["status"] = "ACTIVE" if good and row.get("device_id") else "DOWN"
+
+    def _default_group(self, project: str) -> str:
+        for row in self._tables["security_groups"].values():
+            if row["name"] == "default" and row["project_id"] == project:
+                return str(row["id"])
+        return self.security_group("default", project)
+
+    def _mac(self) -> str:
+        number = next(self._macs)
+        return "fa:16:3e:" + ":".join(f"{(number >> shift) & 255:02x}" for shift in (16, 8, 0))
+
+    def _limit(self, project: str) -> int:
+        return self._quotas.get(project, -1)
+
+    def _used(self, project: str) -> int:
+        return sum(1 for port in self._tables["ports"].values() if port.get("project_id") == project)
+
+
+def _asked_for(ip: Mapping[str, str], subnets: Sequence[Row], taken: set[str]) -> dict[str, str]:
+    address = ip["ip_address"]
+    if address in taken:
+        raise RemoteConflict(
+            neighbour="Neutron", code="IpAddressAlreadyAllocated", message=f"IP address {address} already allocated"
+        )
+    for subnet in subnets:
+        if ipaddress.ip_address(address) in ipaddress.ip_network(subnet["cidr"]):
+            return {"subnet_id": subnet["id"], "ip_address": address}
+    raise RemoteInvalid(
+        neighbour="Neutron",
+        code="InvalidIpForNetwork",
+        message=f"IP address {address} is not a valid IP for the network.",
+    )
+
+
+def _matches(row: Row, wanted: Mapping[str, set[str]]) -> bool:
+    return all(_value(row, key) & values for key, values in wanted.items())
+
+
+def _value(row: Row, key: str) -> set[str]:
+    if key == "fixed_ips":
+        return {f"ip_address={ip['ip_address']}" for ip in row["fixed_ips"]}
+    value = row.get(key)
+    return {str(value).lower() if isinstance(value, bool) else str(value)}
+
+
+def _sees(context: Context | None, resource: str, row: Row) -> bool:
+    if context is None or context.token is None or context.is_admin:
+        return True
+    own = row.get("project_id") == context.project_id
+    return own if resource in _OWNED else own or resource == "subnets" or _open(row)
+
+
+def _open(network: Row) -> bool:
+    return bool(network["shared"] or network["router:external"])
+
+
+def _missing(resource: str, name: str) -> RemoteNotFound:
+    noun = resource.removesuffix("s").replace("_", " ").capitalize()
+    return RemoteNotFound(neighbour="Neutron", code=f"{noun}NotFound", message=f"{noun} {name} could not be found.")

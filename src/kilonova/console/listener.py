@@ -1,0 +1,246 @@
+"""A console proxy's HTTP side: pages, the check of token and origin, then the relay. One thread a connection."""
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kilonova.console import gate
+from kilonova.console.relay import Relay
+from kilonova.console.target import ConsoleTarget, Redeem
+from kilonova.kit.clock import Clock, SystemClock
+from kilonova.kit.errors import KilonovaError, Unavailable
+
+LOG = logging.getLogger(__name__)
+_CONNECT_SECONDS = 10
+_REQUEST_SECONDS = 30
+_TLS_HANDSHAKE = b"\x16"
+_ANSWER_LIMIT = 4096
+
+
+class Refused(Unavailable):
+    """A console session cannot be opened; ``status`` and the message go to the browser."""
+
+    template = "{reason}"
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a listener needs to know of its kind of console."""
+
+    kind: str
+    redeem: Redeem
+    web: Path | None = None
+    """Directory of pages; None serves none."""
+    redirects: Mapping[str, str] = field(default_factory=dict)
+    """Old names of pages."""
+    allowed_origins: tuple[str, ...] = ()
+    tls: ssl.SSLContext | None = None
+    tls_only: bool = False
+    enforce_expiry: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class ConsoleListener(ThreadingHTTPServer):
+    """Listens, and keeps the open sessions so that they can be ended."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], terms: Terms) -> None:
+        self.terms = terms
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._relays: set[Relay] = set()
+        self._guard = threading.Lock()
+        super().__init__(address, ConsoleHandler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread: TLS where the browser begins it, then HTTP."""
+        request.settimeout(_REQUEST_SECONDS)
+        try:
+            encrypted = request.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE
+            if encrypted and self.terms.tls is not None:
+                request = self.terms.tls.wrap_socket(request, server_side=True)
+            elif encrypted or self.terms.tls_only:
+                LOG.info("%s refused: TLS is %s", client_address[0], "not set up" if encrypted else "required")
+                return
+            super().finish_request(request, client_address)
+        except OSError as error:  # a browser that left, a failed TLS handshake
+            LOG.debug("%s: %s", client_address[0], error)
+        finally:
+            with suppress(OSError):
+                request.close()
+
+    def run(self, relay: Relay) -> str:
+        """Run a session, counted among the open ones."""
+        with self._guard:
+            self._relays.add(relay)
+        try:
+            return relay.run()
+        finally:
+            with self._guard:
+                self._relays.discard(relay)
+
+    def end_sessions(self) -> None:
+        with self._guard:
+            relays = list(self._relays)
+        for relay in relays:
+            relay.stop()
+
+
+class ConsoleHandler(SimpleHTTPRequestHandler):
+    """One connection of a browser."""
+
+    server: ConsoleListener
+    protocol_version = "HTTP/1.1"
+    server_version = "console"
+    sys_version = ""
+
+    def __init__(self, request: Any, address: Any, server: ConsoleListener) -> None:
+        super().__init__(request, address, server, directory=str(server.terms.web or "/nonexistent"))
+
+    def do_GET(self) -> None:
+        """A session, a page, or a redirection to the page's name of today."""
+        if "websocket" in self.headers.get("Upgrade", "").lower():
+            self._open_session()
+            return
+        self._serve_page(super().do_GET)
+
+    def do_HEAD(self) -> None:
+        self._serve_page(super().do_HEAD)
+
+    def _serve_page(self, serve: Any) -> None:
+        parts = urlsplit(self.path)
+        if self.server.terms.web is None:
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED, "This address serves WebSockets only")
+        elif parts.path in self.server.terms.redirects:
+            self._redirect(self.server.terms.redirects[parts.path], parts.query)
+        else:
+            serve()
+
+    def _redirect(self, page: str, query: str) -> None:
+        joint = "&" if "?" in page else "?"
+        self.send_response(HTTPStatus.FOUND)
+        self.send_header("Location", f"{page}{joint}{query}" if query else page)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def list_directory(self, path: Any) -> None:  # noqa: ARG002  # http.server's signature
+        """Directories are not shown."""
+        self.send_error(HTTPStatus.NOT_FOUND, "No such page")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's signature
+        """Paths hold tokens, so they are not logged; sessions are, in words of their own."""
+
+    def _open_session(self) -> None:
+        self.close_connection = True
+        try:
+            target = self._admitted()
+            guest = _connect(target)
+        except Refused as refusal:
+            LOG.info("console refused to %s: %s", self.client_address[0], refusal)
+            self.send_error(refusal.status, str(refusal))
+            return
+        with guest:
+            browser = self._accept()
+            if browser is None:
+                return
+            LOG.info("%s console of %s opened by %s", target.kind, target.server, self.client_address[0])
+            reason = self.server.run(Relay(browser, guest, until=self._until(target)))
+            LOG.info("%s console of %s closed: %s", target.kind, target.server, reason)
+
+    def _admitted(self) -> ConsoleTarget:
+        terms = self.server.terms
+        if not gate.origin_allowed(self.headers.get("Origin"), self.headers.get("Host"), terms.allowed_origins):
+            raise Refused(HTTPStatus.FORBIDDEN, "Consoles cannot be opened from pages of this origin")
+        token = gate.token(self.path, self.headers.get("Cookie"))
+        if token is None:
+            raise Refused(HTTPStatus.FORBIDDEN, "The console token is missing")
+        try:
+            target = terms.redeem(token)
+        except KilonovaError as error:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Console tokens cannot be checked now") from error
+        if target is None or target.kind != terms.kind or target.expires <= terms.clock.now():
+            raise Refused(HTTPStatus.FORBIDDEN, "The console token is unknown or has expired")
+        return target
+
+    def _accept(self) -> Any:
+        """The WebSocket, or None where the browser's request is no proper one (it has been told)."""
+        # Loaded at the first session: websockify brings numpy, 30 MB that an idle proxy does not need.
+        from websockify.websocket import WebSocket  # noqa: PLC0415  # the reason is above
+
+        socket_class = type("BinaryWebSocket", (WebSocket,), {"select_subprotocol": _binary})
+        browser = socket_class()
+        self.wfile.flush()
+        try:
+            browser.accept(self.connection, self.headers)
+        except OSError:
+            return None
+        except Exception as error:  # noqa: BLE001  # websockify raises plain Exceptions for bad requests
+            self.send_error(HTTPStatus.BAD_REQUEST, str(error))
+            return None
+        self.connection.settimeout(0)
+        if self.connection.family != socket.AF_UNIX:
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return browser
+
+    def _until(self, target: ConsoleTarget) -> float | None:
+        terms = self.server.terms
+        if not terms.enforce_expiry:
+            return None
+        return time.monotonic() + (target.expires - terms.clock.now()) / timedelta(seconds=1)
+
+
+def _binary(_: Any, protocols: list[str]) -> str:
+    """The one subprotocol there is; old clients ask for it by name."""
+    return next((name for name in protocols if name.strip() == "binary"), "")
+
+
+def _connect(target: ConsoleTarget) -> socket.socket:
+    try:
+        guest = socket.create_connection((target.host, target.port), timeout=_CONNECT_SECONDS)
+    except OSError as error:
+        LOG.warning("console of %s at %s:%s: %s", target.server, target.host, target.port, error)
+        raise Refused(HTTPStatus.BAD_GATEWAY, "The server's console does not answer") from error
+    try:
+        guest.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if target.internal_access_path:
+            _ask(guest, target.internal_access_path)
+    except OSError as error:
+        guest.close()
+        raise Refused(HTTPStatus.BAD_GATEWAY, "The server's console does not answer") from error
+    except Refused:
+        guest.close()
+        raise
+    return guest
+
+
+def _ask(guest: socket.socket, path: str) -> None:
+    """HTTP CONNECT to a console server that serves many guests on one port."""
+    guest.sendall(f"CONNECT {path} HTTP/1.1\r\n\r\n".encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_LIMIT:
+        # One byte at a time: what follows the empty line belongs to the session.
+        byte = guest.recv(1)
+        if not byte:
+            break
+        answer += byte
+    words = answer.split(b"\r\n", 1)[0].split()
+    if len(words) < 2 or words[1] != b"200":  # noqa: PLR2004  # the HTTP status of success
+        raise Refused(HTTPStatus.BAD_GATEWAY, "The console server does not know this console")

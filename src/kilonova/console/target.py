@@ -1,0 +1,25 @@
+"""What a console token stands for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleTarget:
+    """The end of a console session."""
+
+    host: str
+    port: int
+    server: str
+    """UUID of the server, for the log."""
+    kind: str
+    """``novnc``, ``serial``, ``spice-html5``."""
+    expires: datetime
+    """When the token ends; naive UTC."""
+    internal_access_path: str | None = None
+    """Asked for by HTTP CONNECT before the session, where the target is a console server of many guests."""
+
+
+Redeem = Callable[[str], ConsoleTarget | None]
+"""Gives the target of a token; None when it is unknown or expired. May raise ``Unavailable``."""

@@ -1,0 +1,97 @@
+"""Quotas: which resources are limited, the limits everyone starts with, and the words when one is passed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kilonova.kit.errors import OverQuota
+from kilonova.kit.options import opt
+
+UNLIMITED = -1
+
+
+@dataclass(frozen=True)
+class QuotaOptions:
+    """``[quota]``; -1 is no limit."""
+
+    GROUP: ClassVar[str] = "quota"
+    instances: int = opt(10, "servers per project", min=-1)
+    cores: int = opt(20, "vCPUs per project", min=-1)
+    ram: int = opt(51200, "memory MiB per project", min=-1)
+    metadata_items: int = opt(128, "metadata items per server", min=-1)
+    injected_files: int = opt(5, "injected files", min=-1)
+    injected_file_content_bytes: int = opt(10240, "bytes per injected file", min=-1)
+    injected_file_path_length: int = opt(255, "length of an injected file's path", min=-1)
+    key_pairs: int = opt(100, "key pairs per user", min=-1)
+    server_groups: int = opt(10, "server groups per project", min=-1)
+    server_group_members: int = opt(10, "members per server group", min=-1)
+    driver: str = opt("nova.quota.DbQuotaDriver", "database quota, no quota or unified limits driver")
+    recheck_quota: bool = opt(True, "check again after creation")
+    count_usage_from_placement: bool = opt(False, "count cores and memory in placement")
+    unified_limits_resource_strategy: str = opt("require", "require or ignore listed resources")
+    unified_limits_resource_list: list[str] = opt(["servers"], "resources that the strategy applies to")
+
+    def defaults(self) -> dict[str, int]:
+        """Resource → limit, by the API's names."""
+        if self.driver.rsplit(".", 1)[-1].startswith("Noop"):
+            return dict.fromkeys(RESOURCES, UNLIMITED)
+        return {name: getattr(self, _OPTION.get(name, name)) for name in RESOURCES}
+
+
+RESOURCES = (
+    "instances",
+    "cores",
+    "ram",
+    "metadata_items",
+    "injected_files",
+    "injected_file_content_bytes",
+    "injected_file_path_bytes",
+    "key_pairs",
+    "server_groups",
+    "server_group_members",
+)
+"""By the API's names."""
+_OPTION = {"injected_file_path_bytes": "injected_file_path_length"}
+PER_USER = frozenset({"instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members"})
+
+
+class QuotaExceeded(OverQuota):
+    """A limit would be passed; the message names it (403)."""
+
+    template = "Quota exceeded for {resource}: requested {requested}, but already used {used} of {limit} {resource}"
+
+
+class TooManyKeyPairs(QuotaExceeded):
+    """The user has as many key pairs as are allowed."""
+
+    template = "Quota exceeded, too many key pairs: {used} of {limit} key_pairs are used"
+
+
+class TooManyServerGroups(QuotaExceeded):
+    """The project has as many server groups as are allowed."""
+
+    template = "Quota exceeded, too many server groups: {used} of {limit} server_groups are used"
+
+
+class TooManyGroupMembers(QuotaExceeded):
+    """The server group is full."""
+
+    template = "Quota exceeded, too many servers in group: {used} of {limit} server_group_members are used"
+
+
+_ERRORS: Mapping[str, type[QuotaExceeded]] = {
+    "key_pairs": TooManyKeyPairs,
+    "server_groups": TooManyServerGroups,
+    "server_group_members": TooManyGroupMembers,
+}
+
+
+def exceeds(limit: int, used: int, requested: int) -> bool:
+    """Would ``requested`` more pass the limit?"""
+    return limit != UNLIMITED and used + requested > limit
+
+
+def demand(resource: str, limit: int, used: int, requested: int = 1) -> None:
+    """Raises QuotaExceeded or its kind for the resource."""
+    if exceeds(limit, used, requested):
+        raise _ERRORS.get(resource, QuotaExceeded)(resource=resource, limit=limit, used=used, requested=requested)

@@ -1,0 +1,241 @@
+"""A driver whose guests exist only as records: for tests, benchmarks and rehearsals."""
+
+import functools
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import NAMESPACE_DNS, uuid5
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import (
+    ConsoleEndpoint,
+    GuestMissing,
+    GuestSpec,
+    GuestState,
+    HypervisorFailed,
+    Images,
+    InvalidImage,
+    NodeFacts,
+    Progress,
+)
+from kilonova.hypervisor.fake.faults import FakeFaults
+from kilonova.hypervisor.fake.options import FakeOptions
+from kilonova.hypervisor.fake.state import Guests, Record, Usage
+from kilonova.hypervisor.transitions import must_act
+from kilonova.kit.errors import Unsupported
+
+_TRAITS = (
+    "COMPUTE_ARCH_X86_64",
+    "COMPUTE_IMAGE_TYPE_QCOW2",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "COMPUTE_NET_VIF_MODEL_VIRTIO",
+    "COMPUTE_NODE",
+    "COMPUTE_STORAGE_BUS_VIRTIO",
+    "HW_CPU_X86_SSE2",
+)
+_CPU_INFO = {
+    "arch": "x86_64",
+    "model": "Fake",
+    "vendor": "Kilonova",
+    "features": ["sse2"],
+    "topology": {"sockets": 1, "cores": 1, "threads": 1},
+}
+_VERSION = 1_000_000
+_VNC_PORT = 6969
+_LOCK_STRIPES = 64
+
+
+class NoSuchConsole(Unsupported):
+    """The fake gives its guests a pretended VNC screen and nothing else."""
+
+    template = "Guests on this host have no {kind} console"
+
+
+class FakeDriver:
+    """Implements ``contracts.Driver``; safe for many threads.
+
+    ``images``, when given, gets a small file for each snapshot, so that an upload really happens.
+    """
+
+    def __init__(
+        self,
+        options: FakeOptions,
+        host: str,
+        *,
+        address: str = "127.0.0.1",
+        images: Images | None = None,
+        faults: FakeFaults | None = None,
+    ) -> None:
+        self._options = options
+        self._host = host
+        self._address = address
+        self._images = images
+        self.faults = faults or FakeFaults.parse(options.slow, options.fail)
+        self._guests = Guests(Path(options.state_path) if options.state_path else None)
+        self._names = _node_names(options, host)
+        self._known = frozenset(self._names)
+        self._locks = tuple(threading.Lock() for _ in range(_LOCK_STRIPES))
+
+    def close(self) -> None:
+        """Close the state file."""
+        self._guests.close()
+
+    # Host
+
+    def nodes(self) -> tuple[NodeFacts, ...]:
+        self.faults.meet("nodes", self._host)
+        usage, idle = self._guests.usage(), Usage()
+        return tuple(self._facts(blank, usage.get(blank.name, idle)) for blank in self._blank_nodes)
+
+    def guests(self) -> tuple[GuestState, ...]:
+        self.faults.meet("guests", self._host)
+        return tuple(record.guest() for record in self._guests.all())
+
+    @functools.cached_property
+    def _blank_nodes(self) -> tuple[NodeFacts, ...]:
+        return tuple(
+            NodeFacts(
+                name=name,
+                uuid=str(uuid5(NAMESPACE_DNS, f"{name}.fake.kilonova")),
+                hypervisor_type="fake",
+                hypervisor_version=_VERSION,
+                host_ip=self._address,
+                vcpus=self._options.vcpus,
+                memory_mb=self._options.memory_mb,
+                disk_gb=self._options.disk_gb,
+                free_disk_gb=self._options.disk_gb,
+                cpu_info=_CPU_INFO,
+                supported=(("x86_64", "fake", "hvm"),),
+                traits=_TRAITS,
+                uptime=" 00:00:00 up 1 day, 0:00,  0 users,  load average: 0.00, 0.00, 0.00",
+            )
+            for name in self._names
+        )
+
+    @staticmethod
+    def _facts(blank: NodeFacts, used: Usage) -> NodeFacts:
+        if not used.guests:
+            return blank
+        return replace(
+            blank,
+            vcpus_used=used.vcpus,
+            memory_used_mb=used.memory_mb,
+            disk_used_gb=used.disk_gb,
+            free_disk_gb=blank.disk_gb - used.disk_gb,
+            running_guests=used.guests,
+        )
+
+    # Guests
+
+    def create(self, spec: GuestSpec, progress: Progress) -> GuestState:
+        self.faults.meet("create", self._host, spec.display_name)
+        with self._lock(spec.uuid):
+            found = self._guests.get(spec.uuid)
+            if found is not None and found.power in {PowerState.RUNNING, PowerState.PAUSED}:
+                return found.guest()
+            image = spec.image
+            if image is not None and 0 < spec.root_gb < image.min_disk_gb:
+                reason = f"it needs {image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
+                raise InvalidImage(image_id=image.id, reason=reason)
+            node = spec.node or self._names[0]
+            if node not in self._known:
+                raise HypervisorFailed(call="create", host=self._host, reason=f"there is no node {node}")
+            progress("starting the guest")
+            return self._keep(Record.of(spec, node))
+
+    def destroy(self, uuid: str) -> None:
+        found = self._guests.get(uuid)
+        self.faults.meet("destroy", self._host, found.display_name if found else "")
+        with self._lock(uuid):
+            self._guests.drop(uuid)
+
+    def state(self, uuid: str) -> GuestState:
+        return self._need("state", uuid).guest()
+
+    # Power
+
+    def start(self, spec: GuestSpec) -> GuestState:
+        return self._move("start", spec.uuid, PowerState.RUNNING)
+
+    def stop(self, uuid: str, timeout: int) -> GuestState:  # noqa: ARG002  # a pretended guest shuts down at once
+        return self._move("stop", uuid, PowerState.SHUTDOWN)
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> GuestState:  # noqa: ARG002  # as in stop
+        return self._move("reboot", spec.uuid, PowerState.RUNNING, "reboot_hard" if hard else "reboot_soft")
+
+    def pause(self, uuid: str) -> GuestState:
+        return self._move("pause", uuid, PowerState.PAUSED)
+
+    def unpause(self, uuid: str) -> GuestState:
+        return self._move("unpause", uuid, PowerState.RUNNING)
+
+    def suspend(self, uuid: str) -> GuestState:
+        return self._move("suspend", uuid, PowerState.SUSPENDED)
+
+    def resume(self, spec: GuestSpec) -> GuestState:
+        return self._move("resume", spec.uuid, PowerState.RUNNING)
+
+    # Snapshots and consoles
+
+    def snapshot(self, uuid: str, image_id: str, progress: Progress) -> None:
+        record = self._need("snapshot", uuid)
+        progress("uploading the snapshot")
+        if self._images is not None:
+            with tempfile.NamedTemporaryFile(prefix="kilonova-fake-") as file:
+                file.write(f"root disk of {record.name}\n".encode())
+                file.flush()
+                self._images.upload(image_id, Path(file.name), "qcow2")
+
+    def output(self, uuid: str, limit: int) -> bytes:
+        record = self._need("output", uuid)
+        line = f"{record.name} {record.display_name}: boot"
+        text = "".join(f"{line} {number}\n" for number in range(1, record.boots + 1)).encode()
+        return text[-limit:] if limit > 0 else b""
+
+    def endpoint(self, uuid: str, kind: str) -> ConsoleEndpoint:
+        record = self._need("endpoint", uuid)
+        if kind != "novnc":
+            raise NoSuchConsole(kind=kind)
+        must_act("console", uuid, record.power)
+        return ConsoleEndpoint(kind=kind, host=self._address, port=_VNC_PORT)
+
+    # Own
+
+    @contextmanager
+    def _lock(self, uuid: str) -> Iterator[None]:
+        with self._locks[hash(uuid) % _LOCK_STRIPES]:
+            yield
+
+    def _need(self, call: str, uuid: str) -> Record:
+        record = self._guests.get(uuid)
+        self.faults.meet(call, self._host, record.display_name if record else "")
+        record = self._guests.get(uuid)
+        if record is None:
+            raise GuestMissing(uuid=uuid)
+        return record
+
+    def _keep(self, record: Record) -> GuestState:
+        self._guests.put(record)
+        return record.guest()
+
+    def _move(self, call: str, uuid: str, to: PowerState, rule: str | None = None) -> GuestState:
+        self._need(call, uuid)  # slowness and failures come before the lock
+        with self._lock(uuid):
+            record = self._guests.get(uuid)
+            if record is None:
+                raise GuestMissing(uuid=uuid)
+            if not must_act(rule or call, uuid, record.power):
+                return record.guest()
+            booted = call in {"start", "reboot"}
+            return self._keep(replace(record, power=to, boots=record.boots + booted))
+
+
+def _node_names(options: FakeOptions, host: str) -> tuple[str, ...]:
+    if options.nodes:
+        return tuple(options.nodes)
+    if options.node_count:
+        return tuple(f"{host}-{number:04d}" for number in range(1, options.node_count + 1))
+    return (host,)

@@ -1,0 +1,146 @@
+"""The fake host's guests, in memory and, when asked, in a file that outlives the process.
+
+The file is a journal, a JSON line a change, so that a change costs the same with ten guests and ten thousand, and a
+process killed while writing spoils at most its last line.
+"""
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import GuestSpec, GuestState
+from kilonova.kit import codec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A guest that is only remembered."""
+
+    uuid: str
+    name: str
+    display_name: str
+    node: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    power: PowerState
+    boots: int = 1
+    """Times it was started; the console log shows them."""
+
+    @classmethod
+    def of(cls, spec: GuestSpec, node: str) -> "Record":
+        return cls(
+            uuid=spec.uuid,
+            name=spec.name,
+            display_name=spec.display_name,
+            node=node,
+            vcpus=spec.vcpus,
+            memory_mb=spec.memory_mb,
+            disk_gb=spec.root_gb + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
+            power=PowerState.RUNNING,
+        )
+
+    def guest(self) -> GuestState:
+        return GuestState(uuid=self.uuid, name=self.name, power=self.power)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the guests of one node use."""
+
+    vcpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+    guests: int = 0
+
+    def add(self, record: Record, sign: int) -> None:
+        self.vcpus += sign * record.vcpus
+        self.memory_mb += sign * record.memory_mb
+        self.disk_gb += sign * record.disk_gb
+        self.guests += sign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    uuid: str
+    record: Record | None
+
+
+class Guests:
+    """All records by UUID. Every method may be called from any thread; a change is one step."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+        self._usage: dict[str, Usage] = {}
+        self._file: BinaryIO | None = None
+        if path is not None:
+            self._load(path)
+            self._file = self._compact(path)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def get(self, uuid: str) -> Record | None:
+        return self._records.get(uuid)
+
+    def all(self) -> list[Record]:
+        with self._lock:
+            return list(self._records.values())
+
+    def usage(self) -> dict[str, Usage]:
+        """By node; nodes without guests are absent."""
+        with self._lock:
+            return {node: replace(usage) for node, usage in self._usage.items()}
+
+    def put(self, record: Record) -> None:
+        with self._lock:
+            self._set(record)
+            self._write(_Line(uuid=record.uuid, record=record))
+
+    def drop(self, uuid: str) -> None:
+        """Forget a guest; unknown is fine."""
+        with self._lock:
+            if self._unset(uuid):
+                self._write(_Line(uuid=uuid, record=None))
+
+    def _set(self, record: Record) -> None:
+        self._unset(record.uuid)
+        self._records[record.uuid] = record
+        self._usage.setdefault(record.node, Usage()).add(record, 1)
+
+    def _unset(self, uuid: str) -> bool:
+        old = self._records.pop(uuid, None)
+        if old is not None:
+            self._usage[old.node].add(old, -1)
+        return old is not None
+
+    def _write(self, line: _Line) -> None:
+        if self._file is not None:
+            self._file.write(codec.dumps(codec.pack(line)) + b"\n")
+            self._file.flush()
+
+    def _load(self, path: Path) -> None:
+        if not path.exists():
+            return
+        for text in path.read_bytes().split(b"\n")[:-1]:  # what follows the last newline was cut off
+            line = codec.unpack(codec.loads(text), _Line)
+            if line.record is None:
+                self._unset(line.uuid)
+            else:
+                self._set(line.record)
+
+    def _compact(self, path: Path) -> BinaryIO:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with part.open("wb") as stream:
+            for record in self._records.values():
+                stream.write(codec.dumps(codec.pack(_Line(uuid=record.uuid, record=record))) + b"\n")
+        part.rename(path)
+        return path.open("ab")

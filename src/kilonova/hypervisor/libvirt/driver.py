@@ -1,0 +1,24 @@
+"""The libvirt driver: all its parts as one."""
+
+from kilonova.hypervisor.libvirt.consoles import ConsoleReader
+from kilonova.hypervisor.libvirt.facts import NodeReporter
+from kilonova.hypervisor.libvirt.lifecycle import Lifecycle
+from kilonova.hypervisor.libvirt.power import PowerControl
+from kilonova.hypervisor.libvirt.snapshots import SnapshotTaker
+
+
+class LibvirtDriver(NodeReporter, Lifecycle, PowerControl, SnapshotTaker, ConsoleReader):
+    """QEMU and KVM guests through libvirtd. Implements ``contracts.Driver``; safe for many threads."""
+
+    def close(self) -> None:
+        """Drop the link to libvirtd; guests run on."""
+        self.connection.close()
+
+    def prune_images(self) -> tuple[str, ...]:
+        """Delete cached images no guest uses, as ``[image_cache]`` allows; returns the files deleted."""
+        rules = self.options.image_cache
+        if not rules.remove_unused_base_images:
+            return ()
+        notes = (self.note(domain) for domain in self.connection.domains())
+        in_use = {note.image.id for note in notes if note and note.image}
+        return self.cache.prune(in_use, rules.remove_unused_original_minimum_age_seconds)

@@ -1,0 +1,158 @@
+"""A guest's own directory, ``<instances_path>/<uuid>``: what is in it and how it is made."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, InvalidImage, Progress
+from kilonova.hypervisor.libvirt.build.plan import DiskFile
+from kilonova.hypervisor.libvirt.images import config_drive
+from kilonova.hypervisor.libvirt.images.cache import CachedImage, ImageCache
+from kilonova.hypervisor.libvirt.images.tools import DiskTool
+from kilonova.hypervisor.libvirt.options import DriverOptions
+
+_GIB, _MIB = 1024**3, 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFolder:
+    """Paths of one guest's files."""
+
+    path: Path
+
+    @property
+    def root(self) -> Path:
+        return self.path / "disk"
+
+    @property
+    def ephemeral(self) -> Path:
+        return self.path / "disk.eph0"
+
+    @property
+    def swap(self) -> Path:
+        return self.path / "disk.swap"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "disk.config"
+
+    @property
+    def kernel(self) -> Path:
+        return self.path / "kernel"
+
+    @property
+    def ramdisk(self) -> Path:
+        return self.path / "ramdisk"
+
+    @property
+    def console_log(self) -> Path:
+        return self.path / "console.log"
+
+    def disks(self) -> tuple[DiskFile, ...]:
+        """The disks that exist, in the guest's order."""
+        found = []
+        for role, path in (("root", self.root), ("ephemeral", self.ephemeral), ("swap", self.swap)):
+            if path.exists():
+                found.append(DiskFile(path=path, format=self.format(path), role=role))
+        if self.config.exists():
+            found.append(DiskFile(path=self.config, format="raw", role="config"))
+        return tuple(found)
+
+    def format(self, path: Path) -> str:
+        """``qcow2`` or ``raw``. Only the root disk may be qcow2, and only by our own making.
+
+        A guest could write a qcow2 header to a raw disk, so a root disk is qcow2 only if it was made so: the name
+        of a raw one has a marker beside it.
+        """
+        return "qcow2" if path == self.root and not self.raw_marker.exists() else "raw"
+
+    @property
+    def raw_marker(self) -> Path:
+        return self.path / "disk.is-raw"
+
+    def remove(self) -> None:
+        """All of it; missing is fine."""
+        shutil.rmtree(self.path, ignore_errors=False, onerror=_missing_is_fine)
+
+
+def _missing_is_fine(_call: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+class Storage:
+    """Makes guests' directories."""
+
+    def __init__(self, options: DriverOptions, cache: ImageCache, tool: DiskTool) -> None:
+        self._options = options
+        self._cache = cache
+        self._tool = tool
+
+    def folder(self, uuid: str) -> GuestFolder:
+        """Raises GuestMissing for what is no UUID, so that no other path can ever be meant."""
+        try:
+            return GuestFolder(self._options.instances / str(UUID(uuid)))
+        except ValueError as error:
+            raise GuestMissing(uuid=uuid) from error
+
+    def make(self, spec: GuestSpec, progress: Progress) -> GuestFolder:
+        """All disks of a guest, from nothing. Raises InvalidImage, NotFound, HypervisorFailed."""
+        folder = self.folder(spec.uuid)
+        folder.remove()
+        folder.path.mkdir(mode=0o755, parents=True)
+        self._root(folder, spec, progress)
+        self._extra(folder, spec)
+        self._kernel(folder, spec)
+        self.refresh_config_drive(folder, spec)
+        return folder
+
+    def refresh_config_drive(self, folder: GuestFolder, spec: GuestSpec) -> None:
+        """(Re)write the config drive, if the guest has one."""
+        if spec.config_drive is not None:
+            config_drive.write(spec.config_drive, folder.config)
+
+    def _root(self, folder: GuestFolder, spec: GuestSpec, progress: Progress) -> None:
+        flat = self._options.libvirt.images_type in {"raw", "flat"}
+        if flat:
+            folder.raw_marker.touch()
+        if spec.image is None:
+            self._tool.blank(folder.root, "raw" if flat else "qcow2", max(spec.root_gb, 1) * _GIB)
+            return
+        if 0 < spec.root_gb < spec.image.min_disk_gb:
+            reason = f"it needs {spec.image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
+            raise InvalidImage(image_id=spec.image.id, reason=reason)
+        cached = self._cache.get(spec.image, progress)
+        size = _root_size(spec, spec.image.id, cached)
+        progress("making the root disk")
+        if flat:
+            self._tool.convert(cached.path, cached.format, folder.root, "raw")
+            self._tool.grow(folder.root, "raw", size)
+        else:
+            self._tool.overlay(folder.root, cached.path, cached.format, size)
+
+    def _extra(self, folder: GuestFolder, spec: GuestSpec) -> None:
+        if spec.ephemeral_gb:
+            self._tool.blank(folder.ephemeral, "raw", spec.ephemeral_gb * _GIB)
+            kind = self._options.storage.default_ephemeral_format or "ext4"
+            self._tool.filesystem(folder.ephemeral, kind, "ephemeral0")
+        if spec.swap_mb:
+            self._tool.blank(folder.swap, "raw", spec.swap_mb * _MIB)
+            self._tool.filesystem(folder.swap, "swap", "swap")
+
+    def _kernel(self, folder: GuestFolder, spec: GuestSpec) -> None:
+        properties = spec.image.properties if spec.image else {}
+        for name, path in (("kernel_id", folder.kernel), ("ramdisk_id", folder.ramdisk)):
+            if properties.get(name):
+                shutil.copyfile(self._cache.blob(properties[name]), path)
+
+
+def _root_size(spec: GuestSpec, image_id: str, cached: CachedImage) -> int:
+    """Bytes of the root disk. Raises InvalidImage when the image is bigger than the flavor's disk."""
+    if spec.root_gb == 0:
+        return cached.virtual_size
+    wanted = spec.root_gb * _GIB
+    if cached.virtual_size > wanted:
+        reason = f"its disk of {cached.virtual_size} bytes does not fit a root disk of {spec.root_gb} GiB"
+        raise InvalidImage(image_id=image_id, reason=reason)
+    return wanted

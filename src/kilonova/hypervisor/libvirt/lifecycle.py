@@ -1,0 +1,52 @@
+"""Making and unmaking guests."""
+
+import contextlib
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import GuestSpec, GuestState, Progress
+from kilonova.hypervisor.libvirt import taps
+from kilonova.hypervisor.libvirt.connection import DomainGone
+from kilonova.hypervisor.libvirt.ground import Ground
+from kilonova.hypervisor.libvirt.snapshots import staging, sweep
+from kilonova.hypervisor.libvirt.xml import domain as xml
+from kilonova.hypervisor.libvirt.xml.tree import read
+from kilonova.kit.undo import UndoStack
+
+
+class Lifecycle(Ground):
+    """Implements ``contracts.Guests``."""
+
+    def create(self, spec: GuestSpec, progress: Progress) -> GuestState:
+        """Disks, then the definition, then power; a half-made guest found is finished or made anew."""
+        with self.locks.hold(spec.uuid), UndoStack() as undo:
+            domain = self.find(spec.uuid)
+            if domain is not None and domain.power() in {PowerState.RUNNING, PowerState.PAUSED}:
+                return self.state_of(domain)
+            undo.push(self._remove, spec.uuid, tuple(nic.devname for nic in spec.nics))
+            if domain is None:
+                folder = self.storage.make(spec, progress)
+                domain = self.define(spec, folder)
+            progress("starting the guest")
+            domain.start()
+            state = self.state_of(domain)
+            undo.commit()
+            return state
+
+    def destroy(self, uuid: str) -> None:
+        """Files go only after the guest is surely off."""
+        with self.locks.hold(uuid):
+            self._remove(uuid, ())
+
+    def state(self, uuid: str) -> GuestState:
+        return self.state_of(self.need(uuid))
+
+    def _remove(self, uuid: str, devices: tuple[str, ...]) -> None:
+        domain = self.find(uuid)
+        if domain is not None:
+            with contextlib.suppress(DomainGone):
+                devices = (*devices, *taps.of(read(xml.Domain, domain.document())))
+                domain.pull_plug()
+                domain.undefine()
+        taps.remove_left_over(dict.fromkeys(devices))
+        self.storage.folder(uuid).remove()
+        sweep(staging(self.options.snapshots, uuid))

@@ -1,0 +1,52 @@
+"""One dnsmasq per network, as processes of ours with pid files."""
+
+import getpass
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kilonova.lab.networks import dhcp, processes
+from kilonova.lab.networks.plan import Dhcp
+
+
+class Dnsmasqs:
+    """Below ``directory``, one directory per network."""
+
+    def __init__(self, directory: Path, lease_seconds: int) -> None:
+        self._directory = directory
+        self._lease_seconds = lease_seconds
+
+    def serve(self, wanted: Dhcp) -> None:
+        """Running with this configuration and these guests. Raises PlumbingFailed."""
+        directory = self._directory / wanted.network_id
+        directory.mkdir(parents=True, exist_ok=True)
+        text = dhcp.configuration(wanted, directory, user=getpass.getuser(), lease_seconds=self._lease_seconds)
+        changed = processes.write(directory / "conf", text)
+        guests = processes.write(directory / "hosts", dhcp.hosts(wanted))
+        guests = processes.write(directory / "names", dhcp.names(wanted)) or guests
+        leases = directory / "leases"
+        before = leases.read_text() if leases.exists() else ""
+        kept = dhcp.live_leases(before, wanted.leases)
+        pid = processes.running(directory / "pid", str(directory / "conf"))
+        if pid is None or changed or kept != before:
+            processes.stop(directory / "pid", str(directory / "conf"))
+            processes.write(leases, kept)
+            processes.run("dnsmasq", f"--conf-file={directory / 'conf'}")
+        elif guests:
+            processes.reload(pid)
+
+    def alive(self, network_id: str) -> bool:
+        """Is the network's dnsmasq running?"""
+        directory = self._directory / network_id
+        return processes.running(directory / "pid", str(directory / "conf")) is not None
+
+    def known(self) -> Iterator[str]:
+        """Networks that have, or had, a dnsmasq."""
+        if self._directory.is_dir():
+            yield from sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+
+    def forget(self, network_id: str) -> None:
+        """Stop it and remove its files."""
+        directory = self._directory / network_id
+        processes.stop(directory / "pid", str(directory / "conf"))
+        shutil.rmtree(directory, ignore_errors=True)

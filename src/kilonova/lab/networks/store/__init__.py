@@ -1,0 +1,1 @@
+"""Where the lab's networks are remembered: one SQLite file."""

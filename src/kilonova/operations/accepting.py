@@ -1,0 +1,91 @@
+"""Accepting an action on a server: check its state, set the task state and write the operation in one transaction."""
+
+import uuid as uuids
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kilonova.domain import lifecycle
+from kilonova.kit import codec
+from kilonova.kit.clock import Clock, stamp
+from kilonova.kit.context import Context
+from kilonova.store import operations as journal_rows
+from kilonova.store import servers
+from kilonova.store.cells import Cell
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NoFields:
+    """The command of a verb that needs to know nothing but its server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptor:
+    """Accepts verbs in an API process."""
+
+    clock: Clock
+    bell: Callable[[int, list[str]], None]
+    """Rings the conductors: cell id, operation ids."""
+
+    def accept(
+        self, context: Context, cell: Cell, server: Row, verb: str, command: Any = None, *, values: Row | None = None
+    ) -> str:
+        """Write the operation and ring; returns its id. Raises WrongState (409), ServerLocked (409)."""
+        row = lifecycle.check(verb, server["uuid"], server["vm_state"], server["task_state"])
+        now = stamp(self.clock.now())
+        operation = operation_row(context, server, verb, command or NoFields(), now)
+        with cell.database.write() as connection:
+            if not servers.begin_task(connection, server, row.during, now, values):
+                self._lost_race(connection, verb, server)
+            if verb == "delete":
+                journal_rows.cancel_earlier(connection, server["uuid"], now)
+            journal_rows.insert(connection, [operation])
+        self.bell(cell.id, [operation["id"]])
+        return str(operation["id"])
+
+    @staticmethod
+    def _lost_race(connection: Any, verb: str, server: Row) -> None:
+        """The state changed since it was read: word it from what it is now."""
+        seen = servers.get(connection, server["uuid"])
+        states = (seen["vm_state"], seen["task_state"]) if seen else ("deleted", None)
+        lifecycle.check(verb, server["uuid"], *states)
+        raise lifecycle.WrongState(
+            action=verb, uuid=server["uuid"], attribute="task_state", state=f"{states[1]} (it changed just now)"
+        )
+
+    def note(self, context: Context, cell: Cell, server: Row, verb: str, values: Row) -> None:
+        """A change that is done at once (lock, unlock …): write it, and its record as a finished operation."""
+        now = stamp(self.clock.now())
+        operation = operation_row(context, server, verb, NoFields(), now)
+        with cell.database.write() as connection:
+            servers.update(connection, server["uuid"], {**values, "updated_at": now})
+            journal_rows.insert(connection, [{**operation, "state": "done", "finished_at": now}])
+
+
+def operation_row(context: Context, server: Row, verb: str, command: Any, now: str) -> dict[str, Any]:
+    """A queued operation."""
+    return {
+        "id": str(uuids.uuid4()),
+        "verb": verb,
+        "server_uuid": server["uuid"],
+        "project_id": context.project_id,
+        "user_id": context.user_id,
+        "request_id": context.request_id,
+        "command": codec.text(codec.pack(command)),
+        "state": "queued",
+        "cancel": False,
+        "attempts": 0,
+        "created_at": now,
+        "updated_at": now,
+        "finished_at": None,
+    }
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a waiting caller learns."""
+
+    state: str
+    error: str | None = field(default=None)

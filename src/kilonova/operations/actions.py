@@ -1,0 +1,32 @@
+"""Every verb the journal can run, by name."""
+
+from kilonova.operations import (
+    build,
+    create_image,
+    delete,
+    pause,
+    reboot,
+    resume,
+    start,
+    stop,
+    suspend,
+    unpause,
+)
+from kilonova.operations.accepting import NoFields
+from kilonova.operations.journal import Verb
+
+_ALL = (
+    Verb("create", build.Build, build.run),
+    Verb("delete", NoFields, delete.run),
+    Verb("start", NoFields, start.run),
+    Verb("stop", NoFields, stop.run),
+    Verb("reboot", reboot.Reboot, reboot.run),
+    Verb("reboot_hard", reboot.Reboot, reboot.run),
+    Verb("pause", NoFields, pause.run),
+    Verb("unpause", NoFields, unpause.run),
+    Verb("suspend", NoFields, suspend.run),
+    Verb("resume", NoFields, resume.run),
+    Verb("create_image", create_image.CreateImage, create_image.run),
+)
+
+VERBS = {verb.name: verb for verb in _ALL}

@@ -1,0 +1,276 @@
+"""Building a server: accepted with its quota, run by a conductor through scheduling, claim, ports and the host."""
+
+import secrets
+import string
+import uuid as uuids
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kilonova.domain import server as states
+from kilonova.domain.quota import OverLimit, QuotaOptions
+from kilonova.kit import codec
+from kilonova.kit.clock import Clock, stamp
+from kilonova.kit.context import Context
+from kilonova.kit.errors import KilonovaError
+from kilonova.operations import grouping, ports
+from kilonova.operations.accepting import operation_row
+from kilonova.operations.guests import network_columns, specification
+from kilonova.operations.hosts import HostDown
+from kilonova.operations.work import Outcome, Row, StepFailed, Work
+from kilonova.scheduling.request import FlavorFacts, ImageFacts, ServerRequest
+from kilonova.store import hosts as host_rows
+from kilonova.store import operations as journal_rows
+from kilonova.store import server_groups as group_rows
+from kilonova.store import server_mappings, servers
+from kilonova.store.cells import Store
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_COUNTED = server_mappings.COUNTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """The command: what is not in the server's row."""
+
+    admin_pass: str | None = None
+    zone: str | None = None
+    host: str | None = None
+    node: str | None = None
+    forced: bool = False
+    group: str | None = None
+    """Server group UUID."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewServers:
+    """What the API accepted for one ``POST /servers``, checked and resolved."""
+
+    name: str
+    row: Mapping[str, Any]
+    """Columns of every server: flavor, image, networks, metadata …."""
+    command: Build
+    least: int = 1
+    most: int = 1
+    own_hostname: bool = False
+    reservation_id: str = field(default_factory=lambda: "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(8)))
+
+
+def accept(  # the collaborators of the one call that spans both databases
+    store: Store, clock: Clock, quota: QuotaOptions, bell: Any, context: Context, new: NewServers
+) -> list[Row]:
+    """Reserve quota, write the servers and their operations, ring. Raises OverLimit (403)."""
+    now = stamp(clock.now())
+    cell = store.home
+    usage = {"instances": 1, "cores": new.row["vcpus"], "ram": new.row["memory_mb"]}
+    uuid_list = [str(uuids.uuid4()) for _ in range(new.most)]
+    with store.api.write() as connection:
+        count = _reserve(connection, new, usage, quota)
+        uuid_list = uuid_list[:count]
+        mapping = {
+            "cell_id": cell.id,
+            "project_id": new.row["project_id"],
+            "user_id": new.row["user_id"],
+            "cores": usage["cores"],
+            "ram": usage["ram"],
+            "created_at": now,
+            "counted": True,
+            "confirmed": False,
+        }
+        server_mappings.add(connection, [{"uuid": uuid, **mapping} for uuid in uuid_list])
+        if new.command.group is not None:
+            group_rows.add_members(connection, new.command.group, uuid_list)
+    rows: list[Row] = [_server_row(new, uuid, number, now) for number, uuid in enumerate(uuid_list)]
+    operations = [operation_row(context, row, "create", new.command, now) for row in rows]
+    with cell.database.write() as connection:
+        servers.insert(connection, rows)
+        journal_rows.insert(connection, operations)
+    bell(cell.id, [operation["id"] for operation in operations])
+    return rows
+
+
+def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: QuotaOptions) -> int:
+    """As many servers as the quota allows between ``least`` and ``most``. Raises OverLimit."""
+    project = str(new.row["project_id"])
+    for count in range(new.most, new.least - 1, -1):
+        wanted = {name: one[name] * count for name in _COUNTED}
+        if server_mappings.reserve(connection, project, wanted, quota.limits()):
+            return count
+    used = server_mappings.usage(connection, project)
+    limits = server_mappings.limits(connection, project, quota.limits())
+    wanted = {name: one[name] * new.least for name in _COUNTED}
+    over = [n for n in _COUNTED if 0 <= limits[n] < used[n] + wanted[n]] or ["instances"]
+    raise OverLimit(
+        overs=", ".join(over),
+        requested=", ".join(str(wanted[n]) for n in over),
+        used=", ".join(str(used[n]) for n in over),
+        allowed=", ".join(str(limits[n]) for n in over),
+    )
+
+
+def _server_row(new: NewServers, uuid: str, number: int, now: str) -> dict[str, Any]:
+    several = new.most > 1
+    name = f"{new.name}-{number + 1}" if several else new.name
+    hostname = new.row["hostname"]
+    if several:
+        hostname = f"{hostname}-{number + 1}"
+    return {
+        **new.row,
+        "uuid": uuid,
+        "name": name,
+        "hostname": hostname or f"Server-{uuid}",
+        "launch_index": number,
+        "reservation_id": new.reservation_id,
+        "vm_state": states.BUILDING,
+        "task_state": "scheduling",
+        "power_state": 0,
+        "created_at": now,
+        "updated_at": now,
+        "deleted": 0,
+    }
+
+
+def run(work: Work, command: Build) -> Outcome:
+    """Choose, claim, plug, start; on a host's failure the next host, until ``[scheduler] max_attempts``."""
+    server = work.server()
+    attempts = work.tools.chooser.attempts
+    tried: list[str] = []
+    for attempt in range(attempts):
+        mark = work.undo.mark()
+        try:
+            return _attempt(work, server, command, attempt, tried)
+        except HostFailed as error:
+            tried.append(error.fields["host"])
+            if attempt == attempts - 1:
+                raise StepFailed(reason=_exhausted(tried, error)) from error
+            work.undo.unwind(to=mark)
+    raise AssertionError  # the loop returns or raises
+
+
+class HostFailed(KilonovaError):
+    """A host could not build the server; another may."""
+
+    template = "Host {host}: {reason}"
+
+
+def _exhausted(tried: Sequence[str], last: Exception) -> str:
+    if len(tried) == 1:
+        return str(last.args[0]).split(": ", 1)[-1]
+    return f"Exceeded maximum number of retries. {len(tried)} hosts failed to build the server. Last error: {last}"
+
+
+def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Sequence[str]) -> Outcome:
+    placed = _claim(work, server, command, attempt, tried)
+    host = placed["host"]
+    nics = ports.plug(work, server, host, placed["zone"], attempt)
+    with_ports = {
+        **server,
+        "host": host,
+        "node": placed["node"],
+        "availability_zone": placed["zone"],
+        **network_columns(nics),
+    }
+    spec = specification(work.tools, with_ports, admin_pass=command.admin_pass)
+    state = _on_host(work, host, spec, attempt)
+    return Outcome(
+        vm_state=states.ACTIVE,
+        values={
+            "power_state": state["power"],
+            "launched_at": work.now(),
+            "root_device_name": "/dev/vda",
+            "fault": None,
+            **network_columns(nics),
+        },
+    )
+
+
+def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequence[str]) -> dict[str, Any]:
+    """The chosen host, its resources claimed and the server's row pointing to it."""
+
+    def claim() -> dict[str, Any]:
+        if work.resumed:
+            # A conductor that died after its claim and before its record left allocations that fit no record.
+            work.tools.chooser.release(work.uuid)
+        return grouping.placed_within_group(work, command.group, lambda group: _request(server, command, tried, group))
+
+    placed: dict[str, Any] = work.step(
+        _numbered("schedule", attempt),
+        claim,
+        undo=lambda: work.tools.chooser.release(work.uuid),
+        save=lambda found: {
+            "host": found["host"],
+            "node": found["node"],
+            "availability_zone": found["zone"],
+            "task_state": "spawning",
+        },
+    )
+    work.undo.push(_forget_host, work)
+    return placed
+
+
+def _forget_host(work: Work) -> None:
+    """A server that never ran belongs to no host."""
+    with work.cell.database.write() as connection:
+        servers.update(connection, work.uuid, {"host": None, "node": None})
+
+
+def _request(server: Row, command: Build, tried: Sequence[str], group: Any) -> ServerRequest:
+    flavor = codec.loads(server["flavor"])
+    image = codec.loads(server["image"]) if server["image"] else None
+    return ServerRequest(
+        server_uuids=(server["uuid"],),
+        project_id=server["project_id"],
+        user_id=server["user_id"],
+        flavor=FlavorFacts(
+            name=flavor["original_name"],
+            vcpus=flavor["vcpus"],
+            memory_mb=flavor["ram"],
+            root_gb=flavor["disk"],
+            ephemeral_gb=flavor["ephemeral"],
+            swap_mb=flavor["swap"],
+            extra_specs=flavor.get("extra_specs", {}),
+        ),
+        image=ImageFacts(image.get("id"), image.get("disk_format"), image.get("properties", {})) if image else None,
+        availability_zone=command.zone,
+        requested_host=command.host,
+        requested_node=command.node,
+        forced=command.forced,
+        hints=codec.loads(server["hints"]),
+        group=group,
+        tried_hosts=frozenset(tried),
+    )
+
+
+def _on_host(work: Work, host: str, spec: Mapping[str, Any], attempt: int) -> dict[str, Any]:
+    """The guest, running on its host. Raises HostFailed."""
+    hosts = work.tools.hosts
+
+    def create() -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = hosts.ask(host, "create", {"spec": spec}, operation=f"{work.id}:{attempt}")
+        except HostDown as error:
+            # Not a reason to wait for this host: another one can build the server now.
+            raise StepFailed(reason=str(error)) from error
+        return found
+
+    try:
+        state: dict[str, Any] = work.step(
+            _numbered("host", attempt), create, undo=lambda: _destroy(work, host), host=host, announce=True
+        )
+    except StepFailed as error:
+        with work.cell.database.write() as connection:
+            host_rows.build_failed(connection, host, spec["node"] or host)
+        raise HostFailed(host=host, reason=str(error)) from error
+    return state
+
+
+def _destroy(work: Work, host: str) -> None:
+    """Remove the guest; a host that is down removes it when it comes back and finds nobody wants it."""
+    try:
+        work.tools.hosts.ask(host, "destroy", {"uuid": work.uuid}, operation=f"{work.id}:undo")
+    except HostDown:
+        return
+
+
+def _numbered(name: str, attempt: int) -> str:
+    return name if attempt == 0 else f"{name}-{attempt}"

@@ -1,0 +1,56 @@
+"""Server groups while a host is chosen: facts for the filters, and a second look after the claim.
+
+Two servers of an anti-affinity group may be placed at the same moment, each before the other is recorded. So the
+choice for a group is made by one thread at a time in a process, and looked at again once the row names the host.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from kilonova.kit import codec
+from kilonova.operations.work import Work
+from kilonova.scheduling.request import GroupFacts, ServerRequest
+from kilonova.store import server_groups as group_rows
+from kilonova.store import servers
+
+_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def placed_within_group(
+    work: Work, group_uuid: str | None, request: Callable[[GroupFacts | None], ServerRequest]
+) -> dict[str, Any]:
+    """``Placer.place`` for a server that may be in a group."""
+    placer = work.tools.chooser
+    if group_uuid is None:
+        found: dict[str, Any] = placer.place(request(None))
+        return found
+    with _LOCKS[group_uuid]:
+        facts = group_facts(work, group_uuid)
+        found = placer.place(request(facts))
+        with work.cell.database.write() as connection:
+            servers.update(connection, work.uuid, {"host": found["host"], "node": found["node"]})
+        return found
+
+
+def group_facts(work: Work, group_uuid: str) -> GroupFacts | None:
+    """The group and where its other members are; None when the group is gone."""
+    store = work.tools.store
+    with store.api.read() as connection:
+        group = group_rows.get(connection, group_uuid)
+        if group is None:
+            return None
+        members = [member for member in group_rows.members(connection, group_uuid) if member != work.uuid]
+    hosts: dict[str, int] = {}
+    for cell in store.cells:
+        with cell.database.read() as connection:
+            for host in servers.hosts_of(connection, members).values():
+                hosts[host] = hosts.get(host, 0) + 1
+    rules = codec.loads(group["rules"])
+    return GroupFacts(
+        uuid=group_uuid,
+        policy=group["policy"],
+        max_server_per_host=int(rules.get("max_server_per_host", 1)),
+        hosts=hosts,
+    )

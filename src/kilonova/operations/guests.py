@@ -1,0 +1,81 @@
+"""From a server's row to what a host is told: the guest's specification."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kilonova.domain import guest_data
+from kilonova.hypervisor.contracts import GuestSpec, ImageFacts, Nic
+from kilonova.kit import codec
+from kilonova.operations.work import Row, Tools
+
+
+def specification(tools: Tools, server: Row, *, admin_pass: str | None = None) -> dict[str, Any]:
+    """``hypervisor.contracts.GuestSpec`` of a server, packed for the bus."""
+    flavor = codec.loads(server["flavor"])
+    image = codec.loads(server["image"]) if server["image"] else None
+    nics = codec.loads(server["network_info"])
+    drive = None
+    if server["config_drive"]:
+        drive = guest_data.config_drive(server, nics, tools.metadata, admin_pass)
+    spec = GuestSpec(
+        uuid=server["uuid"],
+        name=guest_name(tools, server),
+        display_name=server["name"],
+        project_id=server["project_id"],
+        user_id=server["user_id"],
+        flavor_name=flavor["original_name"],
+        vcpus=flavor["vcpus"],
+        memory_mb=flavor["ram"],
+        root_gb=flavor["disk"],
+        ephemeral_gb=flavor["ephemeral"],
+        swap_mb=flavor["swap"],
+        extra_specs=flavor.get("extra_specs", {}),
+        image=_image(image),
+        nics=tuple(codec.unpack(nic, Nic) for nic in nics),
+        config_drive=drive,
+        node=server["node"],
+    )
+    packed: dict[str, Any] = codec.pack(spec)
+    return packed
+
+
+def guest_name(tools: Tools, server: Row) -> str:
+    """``OS-EXT-SRV-ATTR:instance_name``."""
+    template: str = tools.options.instance_name_template
+    return template % server["id"] if "%(" not in template else template % server
+
+
+def _image(facts: Mapping[str, Any] | None) -> ImageFacts | None:
+    if not facts or not facts.get("id"):
+        return None
+    return ImageFacts(
+        id=facts["id"],
+        disk_format=facts["disk_format"],
+        size=facts["size"],
+        min_disk_gb=facts.get("min_disk", 0),
+        checksum=facts.get("hash"),
+        properties=facts.get("properties", {}),
+    )
+
+
+def addresses(nics: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The API's ``addresses``: network name → addresses, fixed ones with their floating ones behind them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for nic in nics:
+        entries = found.setdefault(nic["label"], [])
+        for fixed in nic["fixed_ips"]:
+            entries.append(_address(fixed["address"], "fixed", nic["mac"]))
+            entries.extend(_address(a, "floating", nic["mac"]) for a in fixed.get("floating", ()))
+    return found
+
+
+def _address(address: str, kind: str, mac: str) -> dict[str, Any]:
+    version = 6 if ":" in address else 4
+    return {"version": version, "addr": address, "OS-EXT-IPS:type": kind, "OS-EXT-IPS-MAC:mac_addr": mac}
+
+
+def network_columns(nics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns of the server that follow from its ports."""
+    shown = addresses(nics)
+    ips = " ".join(entry["addr"] for entries in shown.values() for entry in entries)
+    return {"network_info": codec.text(list(nics)), "addresses": codec.text(shown), "ips": ips}

@@ -1,0 +1,86 @@
+"""The conductor's answers to compute hosts, which never touch the database themselves."""
+
+import logging
+import uuid as uuids
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kilonova.domain import server as states
+from kilonova.domain.power import PowerState
+from kilonova.kit import codec
+from kilonova.kit.clock import stamp
+from kilonova.operations.work import Tools
+from kilonova.store import hosts as host_rows
+from kilonova.store import servers
+from kilonova.store.cells import Cell
+
+LOG = logging.getLogger(__name__)
+_STATE_OF_POWER = {
+    # (vm_state, power as seen) → vm_state that is true
+    (states.ACTIVE, PowerState.SHUTDOWN): states.STOPPED,
+    (states.ACTIVE, PowerState.CRASHED): states.STOPPED,
+    (states.ACTIVE, PowerState.PAUSED): states.PAUSED,
+    (states.STOPPED, PowerState.RUNNING): states.ACTIVE,
+    (states.PAUSED, PowerState.RUNNING): states.ACTIVE,
+    (states.PAUSED, PowerState.SHUTDOWN): states.STOPPED,
+    (states.SUSPENDED, PowerState.RUNNING): states.ACTIVE,
+}
+
+
+class HostReports:
+    """Handlers of the ``conductor`` topic that hosts call."""
+
+    def __init__(self, tools: Tools, cell: Cell) -> None:
+        self._tools = tools
+        self._cell = cell
+
+    def handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+        """Method → handler."""
+        return {"host.alive": self.alive, "host.nodes": self.nodes, "host.guests": self.guests}
+
+    def _now(self) -> str:
+        return stamp(self._tools.clock.now())
+
+    def alive(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The host's compute service lives."""
+        with self._cell.database.write() as connection:
+            host_rows.heartbeat(connection, payload["host"], host_rows.COMPUTE, str(uuids.uuid4()), self._now())
+        return {}
+
+    def nodes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The host's nodes and their facts; answers whether the service is disabled."""
+        host, now = payload["host"], self._now()
+        with self._cell.database.write() as connection:
+            host_rows.heartbeat(connection, host, host_rows.COMPUTE, str(uuids.uuid4()), now)
+            for node in payload["nodes"]:
+                host_rows.report_node(connection, host, node["uuid"], node["name"], codec.text(node), now)
+            service = host_rows.service(connection, host)
+        return {"disabled": bool(service and service["disabled"])}
+
+    def guests(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The host's guests; answers which of them nobody wants, and takes up their power states."""
+        host, reported = payload["host"], payload["guests"]
+        with self._cell.database.read() as connection:
+            mine = {row["uuid"]: row for row in servers.on_host(connection, host)}
+            others = {row["uuid"]: row for row in servers.get_many(connection, [u for u in reported if u not in mine])}
+        for uuid, power in reported.items():
+            if uuid in mine:
+                self._take_up(mine[uuid], PowerState(power))
+        return {"unwanted": [uuid for uuid, row in others.items() if _unwanted(row, host)]}
+
+    def _take_up(self, row: Mapping[str, Any], power: PowerState) -> None:
+        """A guest that shut itself down is a stopped server; one that is being worked on is left alone."""
+        if row["task_state"] is not None or row["power_state"] == power:
+            return
+        values: dict[str, Any] = {"power_state": int(power), "updated_at": self._now()}
+        truth = _STATE_OF_POWER.get((row["vm_state"], power))
+        if truth is not None:
+            LOG.info("Server %s is %s by itself", row["uuid"], truth)
+            values["vm_state"] = truth
+        with self._cell.database.write() as connection:
+            servers.update(connection, row["uuid"], values, servers.idle())
+
+
+def _unwanted(row: Mapping[str, Any], host: str) -> bool:
+    """Deleted, or at home elsewhere. A guest whose server is unknown may be of another cloud: it is left."""
+    return bool(row["deleted"]) or (row["host"] not in (None, host) and row["task_state"] is None)

@@ -1,0 +1,218 @@
+"""Conductors' work: take operations, run them, record how they ended. The database is the truth, the bus a doorbell."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from kilonova.domain.lifecycle import LIFECYCLE
+from kilonova.kit import codec
+from kilonova.kit.clock import stamp
+from kilonova.kit.errors import Unavailable
+from kilonova.operations.work import Cancelled, LeaseLost, Outcome, Row, ServerGone, Tools, Work
+from kilonova.store import operations as journal_rows
+from kilonova.store import server_mappings, servers
+from kilonova.store.cells import Cell
+
+LOG = logging.getLogger(__name__)
+LEASE = timedelta(seconds=60)
+RENEW_EVERY = 15.0
+SWEEP_EVERY = 5.0
+_MOST_TRIES = 40
+_LONGEST_WAIT = 30.0
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What the journal runs for a verb: ``run(work, command)`` with the command unpacked to its type."""
+
+    name: str
+    command: type[Any]
+    run: Callable[[Work, Any], Outcome]
+
+
+class Journal:
+    """One conductor. Several may share the databases; leases keep them apart."""
+
+    def __init__(self, tools: Tools, verbs: Mapping[str, Verb], *, threads: int = 64) -> None:
+        self.tools = tools
+        self.owner = str(uuid.uuid4())
+        self._verbs = verbs
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="operation")
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def ring(self, cell_id: int, operation_id: str) -> None:
+        """The bell: somebody accepted this operation, or it may now be due."""
+        cell = self.tools.store.cell(cell_id)
+        with self._lock:
+            if operation_id in self._busy or self._stopping.is_set():
+                return
+            self._busy.add(operation_id)
+        self._pool.submit(self._attend, cell, operation_id)
+
+    def sweep(self) -> int:
+        """Look for operations nobody works on; returns how many were taken up."""
+        now = stamp(self.tools.clock.now())
+        found = 0
+        for cell in self.tools.store.cells:
+            with cell.database.read() as connection:
+                ids = journal_rows.due(connection, now)
+            for operation_id in ids:
+                self.ring(cell.id, operation_id)
+            found += len(ids)
+        return found
+
+    def renew(self) -> None:
+        """Prolong the leases of running operations."""
+        with self._lock:
+            if not self._busy:
+                return
+        until = stamp(self.tools.clock.now() + LEASE)
+        for cell in self.tools.store.cells:
+            with cell.database.write() as connection:
+                journal_rows.renew(connection, self.owner, until)
+
+    def stop(self) -> None:
+        """Finish what runs; take nothing new."""
+        self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _attend(self, cell: Cell, operation_id: str) -> None:
+        again: float | None = None
+        try:
+            again = self._take(cell, operation_id)
+        except Exception:
+            LOG.exception("Operation %s could not be worked on; the sweep will try again", operation_id)
+        finally:
+            with self._lock:
+                self._busy.discard(operation_id)
+        if again is not None and not self._stopping.is_set():
+            timer = threading.Timer(again, self.ring, (cell.id, operation_id))
+            timer.daemon = True
+            timer.start()
+
+    def _take(self, cell: Cell, operation_id: str) -> float | None:
+        """Work on the operation if it is due; returns seconds after which to look again, if that is worth it."""
+        with cell.database.read() as connection:
+            row = journal_rows.get(connection, operation_id)
+        if row is None or row["state"] not in journal_rows.OPEN:
+            return None
+        if row["blocked"]:
+            return 0.2
+        now = self.tools.clock.now()
+        with cell.database.write() as connection:
+            if not journal_rows.claim(connection, operation_id, self.owner, stamp(now), stamp(now + LEASE)):
+                return None
+        work = Work(self.tools, cell, row, self.owner)
+        self.tools.checkpoint(f"{row['verb']}:claimed")
+        return self._run(work, self._verbs[row["verb"]])
+
+    def _run(self, work: Work, verb: Verb) -> float | None:
+        try:
+            command = codec.unpack(codec.loads(work.operation["command"]), verb.command)
+            outcome = verb.run(work, command)
+            self._succeed(work, outcome)
+        except LeaseLost as error:
+            LOG.warning("%s", error)
+        except Unavailable as error:
+            return self._later(work, error)
+        except (Cancelled, ServerGone) as error:
+            return self._give_up(work, error, "cancelled")
+        except Exception as error:
+            LOG.warning("Operation %s (%s) on %s failed: %s", work.id, verb.name, work.uuid, error)
+            LOG.debug("Traceback", exc_info=True)
+            return self._give_up(work, error, "failed")
+        return None
+
+    def _succeed(self, work: Work, outcome: Outcome) -> None:
+        now = work.now()
+        self.tools.checkpoint(f"{work.operation['verb']}:finish:start")
+        with work.cell.database.write() as connection:
+            ended = journal_rows.finish(
+                connection, work.id, work.owner, {"state": "done", "finished_at": now, "updated_at": now, "error": None}
+            )
+            if ended:
+                _record_outcome(connection, work, outcome, now)
+        if not ended:
+            work.why_not()
+        self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
+
+    def _later(self, work: Work, error: Exception) -> float | None:
+        attempts = work.operation["attempts"] + 1
+        if attempts >= _MOST_TRIES:
+            return self._give_up(work, error, "failed")
+        wait: float = min(0.5 * 2.0 ** min(attempts, 10), _LONGEST_WAIT)
+        LOG.warning("Operation %s waits %.1f s: %s", work.id, wait, error)
+        not_before = stamp(self.tools.clock.now() + timedelta(seconds=wait))
+        with work.cell.database.write() as connection:
+            journal_rows.requeue(connection, work.id, work.owner, not_before, str(error))
+        return wait
+
+    def _give_up(self, work: Work, error: Exception, state: str) -> float | None:
+        """Take back what was done, then record the end with its reason."""
+        failures = work.undo.unwind()
+        waiting = [failure for failure in failures if isinstance(failure, Unavailable)]
+        if waiting and work.operation["attempts"] < _MOST_TRIES:
+            return self._later(work, waiting[0])
+        now = work.now()
+        words = str(error) or type(error).__name__
+        self.tools.checkpoint(f"{work.operation['verb']}:undone")
+        with work.cell.database.write() as connection:
+            journal_rows.fail_open_steps(connection, work.id, now, words)
+            ended = journal_rows.end(
+                connection, work.id, work.owner, {"state": state, "finished_at": now, "updated_at": now, "error": words}
+            )
+            if ended and state == "failed":
+                _record_failure(connection, work, words, now)
+        return None
+
+
+def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> None:
+    if outcome.deleted:
+        servers.mark_deleted(connection, work.uuid, now)
+        return
+    values: dict[str, Any] = {**outcome.values, "task_state": None, "progress": 0, "updated_at": now}
+    if outcome.vm_state is not None:
+        values["vm_state"] = outcome.vm_state
+    servers.update(connection, work.uuid, values)
+
+
+def _record_failure(connection: Any, work: Work, words: str, now: str) -> None:
+    row = LIFECYCLE[work.operation["verb"]]
+    values: dict[str, Any] = {"task_state": None, "updated_at": now}
+    if row.on_failure is not None:
+        fault = {"code": 500, "created": now[:19] + "Z", "message": words[:255], "details": words}
+        values |= {"vm_state": row.on_failure, "fault": codec.text(fault)}
+    servers.update(connection, work.uuid, values)
+
+
+def confirm_mappings(tools: Tools) -> None:
+    """Mappings written by an accept that died before it wrote the server are removed, and their usage given back."""
+    before = stamp(tools.clock.now() - timedelta(seconds=60))
+    store = tools.store
+    with store.api.read() as connection:
+        found = server_mappings.unconfirmed(connection, before)
+    by_cell: dict[int, list[str]] = {}
+    for row in found:
+        by_cell.setdefault(row["cell_id"], []).append(row["uuid"])
+    for cell_id, uuids in by_cell.items():
+        with store.cell(cell_id).database.read() as connection:
+            there = servers.existing(connection, uuids)
+        lost = [u for u in uuids if u not in there]
+        with store.api.write() as connection:
+            server_mappings.confirm(connection, sorted(there))
+            for lost_uuid in lost:
+                LOG.warning("Server %s was accepted only halfway; its quota is given back", lost_uuid)
+                server_mappings.release(connection, lost_uuid)
+            server_mappings.forget(connection, lost)
+
+
+def fault_of(row: Row) -> Any:
+    """The server's fault document, or None."""
+    return codec.loads(row["fault"])

@@ -1,0 +1,215 @@
+"""Choosing a host and claiming its resources: the scheduling room fed from the databases and Placement."""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from kilonova.clients.placement.contract import NoRoom, Placement
+from kilonova.clients.placement.facts import Allocation, Candidates
+from kilonova.kit import codec
+from kilonova.kit.clock import Clock, stamp
+from kilonova.scheduling.candidates import CandidateSet
+from kilonova.scheduling.errors import NoValidHost
+from kilonova.scheduling.hosts import Aggregate, HostState
+from kilonova.scheduling.prefilters.facts import DeploymentFacts
+from kilonova.scheduling.prefilters.placement_query import placement_query
+from kilonova.scheduling.request import ServerRequest
+from kilonova.scheduling.select import Chooser, Target
+from kilonova.store import hosts as host_rows
+from kilonova.store import servers
+from kilonova.store.cells import Cell, Store
+
+_FRESH_SECONDS = 5.0
+_RACES = 5
+
+
+class Placer:
+    """Chooses and claims. Keep one per process: it caches what hosts report."""
+
+    def __init__(
+        self, store: Store, placement: Placement, chooser: Chooser, clock: Clock, *, down_after: int, zone: str
+    ) -> None:
+        self._store = store
+        self._placement = placement
+        self._chooser = chooser
+        self._clock = clock
+        self._down_after = timedelta(seconds=down_after)
+        self._default_zone = zone
+        self._random = Random()  # noqa: S311  # spreads load, keeps no secret
+        self._facts: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._aggregates: tuple[float, tuple[Aggregate, ...], dict[str, list[Aggregate]]] = (-1e9, (), {})
+        self._lock = threading.Lock()
+
+    def place(self, request: ServerRequest) -> dict[str, Any]:
+        """Choose a host for the one server of ``request`` and claim its resources there.
+
+        Returns JSON: host, node, zone, provider, allocations. Raises NoValidHost, which says why.
+        """
+        consumer = request.server_uuids[0]
+        for _ in range(_RACES):
+            targets = self._targets(request)
+            for target in targets:
+                if self._claim(consumer, target, request):
+                    return self._placed(target)
+        raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
+
+    def release(self, consumer: str) -> None:
+        """Give the server's resources back."""
+        self._placement.release(consumer)
+
+    def _targets(self, request: ServerRequest) -> list[Target]:
+        everywhere, by_host = self._host_aggregates()
+        facts = DeploymentFacts(
+            aggregates=everywhere,
+            default_zone=self._default_zone,
+            requested_provider=self._requested_provider(request),
+        )
+        query = placement_query(request, facts, self._chooser.options.scheduler)
+        found = self._placement.candidates(query)
+        reply = _as_reply(found)
+        roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
+        hosts = self._host_states(roots, found, by_host)
+        chosen = self._chooser.select(CandidateSet(reply), hosts, request, self._random).servers[0]
+        return [chosen.chosen, *chosen.alternates]
+
+    def _claim(self, consumer: str, target: Target, request: ServerRequest) -> bool:
+        wanted = Allocation(
+            consumer=consumer,
+            allocations={p: dict(a["resources"]) for p, a in target.candidate.allocations.items()},
+            project_id=request.project_id,
+            user_id=request.user_id,
+            mappings={k: tuple(v) for k, v in target.candidate.mappings.items()},
+        )
+        try:
+            self._placement.claim(wanted)
+        except NoRoom:
+            return False
+        return True
+
+    def _placed(self, target: Target) -> dict[str, Any]:
+        _, by_host = self._host_aggregates()
+        return {
+            "host": target.host,
+            "node": target.node,
+            "provider": target.provider,
+            "zone": zone_of(by_host.get(target.host, ()), self._default_zone),
+            "allocations": {p: dict(a["resources"]) for p, a in target.candidate.allocations.items()},
+        }
+
+    def _host_aggregates(self) -> tuple[tuple[Aggregate, ...], dict[str, list[Aggregate]]]:
+        """All aggregates, and those of each host; reread when older than a few seconds."""
+        with self._lock:
+            read_at, everywhere, by_host = self._aggregates
+        if time.monotonic() - read_at < _FRESH_SECONDS:
+            return everywhere, by_host
+        with self._store.api.read() as connection:
+            found = host_rows.aggregates_with_hosts(connection)
+        known: dict[int, Aggregate] = {}
+        by_host = {}
+        for row in found:
+            aggregate = known.setdefault(row["id"], Aggregate(row["uuid"], codec.loads(row["metadata"])))
+            if row["host"] is not None:
+                by_host.setdefault(row["host"], []).append(aggregate)
+        everywhere = tuple(known.values())
+        with self._lock:
+            self._aggregates = (time.monotonic(), everywhere, by_host)
+        return everywhere, by_host
+
+    def forget(self) -> None:
+        """Aggregates changed: read them again at the next choice."""
+        with self._lock:
+            self._aggregates = (-1e9, (), {})
+
+    def _requested_provider(self, request: ServerRequest) -> str | None:
+        if request.requested_host is None and request.requested_node is None:
+            return None
+        for cell in self._store.working:
+            with cell.database.read() as connection:
+                for row in host_rows.nodes_by_uuid(connection):
+                    if request.requested_host in (None, row["host"]) and request.requested_node in (None, row["node"]):
+                        return str(row["uuid"])
+        return None
+
+    def _host_states(
+        self, roots: list[str], found: Candidates, by_host: Mapping[str, list[Aggregate]]
+    ) -> list[HostState]:
+        oldest = stamp(self._clock.now() - self._down_after)
+        states: list[HostState] = []
+        for cell in self._store.working:
+            with cell.database.read() as connection:
+                rows = host_rows.nodes_by_uuid(connection, roots)
+                busy = servers.busy_by_host(connection)
+            states.extend(self._state(cell, row, found, by_host, busy, oldest) for row in rows)
+        return states
+
+    def _state(  # one host put together from all that is known of it
+        self,
+        cell: Cell,
+        row: Mapping[str, Any],
+        found: Candidates,
+        by_host: Mapping[str, list[Aggregate]],
+        busy: Mapping[str, int],
+        oldest: str,
+    ) -> HostState:
+        facts = self._node_facts(row)
+        aggregates = tuple(by_host.get(row["host"], ()))
+        usage = found.summaries[row["uuid"]].resources if row["uuid"] in found.summaries else {}
+        cpu, ram, disk = (usage.get(name) for name in ("VCPU", "MEMORY_MB", "DISK_GB"))
+        return HostState(
+            host=row["host"],
+            node=row["node"],
+            provider=row["uuid"],
+            cell=cell.uuid,
+            service_up=host_rows.is_up(row, oldest),
+            service_disabled=row["disabled"],
+            disabled_reason=row["disabled_reason"],
+            zone=zone_of(aggregates, self._default_zone),
+            aggregates=aggregates,
+            vcpus_total=cpu.capacity if cpu else facts["vcpus"],
+            vcpus_used=cpu.used if cpu else 0,
+            total_usable_ram_mb=ram.capacity if ram else facts["memory_mb"],
+            free_ram_mb=ram.capacity - ram.used if ram else facts["memory_mb"],
+            total_usable_disk_gb=disk.capacity if disk else facts["disk_gb"],
+            free_disk_mb=1024 * (disk.capacity - disk.used) if disk else 1024 * facts["free_disk_gb"],
+            hypervisor_type=facts["hypervisor_type"],
+            hypervisor_version=facts["hypervisor_version"],
+            host_ip=facts["host_ip"],
+            supported_instances=tuple(tuple(triple) for triple in facts["supported"]),
+            cpu_info=facts["cpu_info"],
+            num_io_ops=busy.get(row["host"], 0),
+            failed_builds=row["failed_builds"],
+        )
+
+    def _node_facts(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        known = self._facts.get(row["uuid"])
+        if known is None or known[0] != row["facts"]:
+            known = self._facts[row["uuid"]] = (row["facts"], codec.loads(row["facts"]))
+        return known[1]
+
+
+def zone_of(aggregates: Any, default: str) -> str:
+    """The availability zone that a host's aggregates give it."""
+    return next((a.metadata["availability_zone"] for a in aggregates if "availability_zone" in a.metadata), default)
+
+
+def _as_reply(found: Candidates) -> dict[str, Any]:
+    """Candidates in the wire's shape, which the scheduling room reads."""
+    return {
+        "allocation_requests": [
+            {
+                "allocations": {p: {"resources": amounts} for p, amounts in request.allocations.items()},
+                "mappings": {k: list(v) for k, v in request.mappings.items()},
+            }
+            for request in found.requests
+        ],
+        "provider_summaries": {
+            uuid: {
+                "root_provider_uuid": summary.root,
+                "resources": {c: {"capacity": u.capacity, "used": u.used} for c, u in summary.resources.items()},
+            }
+            for uuid, summary in found.summaries.items()
+        },
+    }

@@ -1,0 +1,346 @@
+"""Allocations: reading them, and replacing what consumers hold in one transaction.
+
+A claim locks in one order, consumers → providers → inventories, each by id, and changes ``used`` by an UPDATE that
+carries the capacity as its guard, so two claims can neither over-commit nor wait for each other in a circle.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from kilonova.kit.clock import Clock
+from kilonova.kit.db.engine import Database, DatabaseBusy
+from kilonova.placement.domain.claims import Claim, Place, Slot, Unchecked, changes, check_room, check_units
+from kilonova.placement.domain.errors import ConcurrentUpdate, NoSuchProvider
+from kilonova.placement.domain.inventory import Stock
+from kilonova.placement.store import tables as t
+from kilonova.placement.store.names import NameBook
+from kilonova.placement.store.providers import ProviderRow, bump_generations, find
+
+A = t.allocations.c
+C = t.consumers.c
+I = t.inventories.c  # noqa: E741  # as short as its siblings
+P = t.providers.c
+_SLOTS_A_STATEMENT = 64
+
+
+@dataclass(slots=True)
+class Holding:
+    """What a consumer holds of one provider."""
+
+    provider: str
+    generation: int
+    resources: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Consumer:
+    """A consumer with all it holds."""
+
+    uuid: str
+    generation: int
+    project_id: str
+    user_id: str
+    consumer_type: str | None
+    updated_at: datetime
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    """By provider uuid."""
+
+
+@dataclass(slots=True)
+class _Present:
+    """A consumer as a claim finds it."""
+
+    id: int
+    generation: int
+    owner: tuple[str, str, str | None]
+    slots: dict[Slot, int] = field(default_factory=dict)
+
+
+class Allocations:
+    """The table of allocations with its consumers."""
+
+    def __init__(self, database: Database, clock: Clock, classes: NameBook, placeholder: tuple[str, str]) -> None:
+        """``placeholder``: project and user of consumers made by API versions that do not name them."""
+        self._database = database
+        self._clock = clock
+        self._classes = classes
+        self._placeholder = placeholder
+
+    def of_consumer(self, uuid: str) -> Consumer | None:
+        """None when it holds nothing."""
+        columns = (A.class_id, A.used, A.updated_at, P.uuid.label("provider"), P.generation.label("provider_generation"))
+        query = (
+            sa.select(C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, *columns)
+            .join(A.consumer_id.table, A.consumer_id == C.id)
+            .join(t.providers, P.id == A.provider_id)
+            .where(C.uuid == uuid)
+            .order_by(P.id, A.class_id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+            names = self._classes.names(connection, {row.class_id for row in rows})
+        return _consumer(rows, names)
+
+    def of_provider(self, uuid: str) -> tuple[ProviderRow, dict[str, dict[str, int]], dict[str, int]]:
+        """The provider, amounts by consumer and class, generations by consumer. Raises ProviderNotFound."""
+        with self._database.read() as connection:
+            provider = find(connection, uuid)
+            query = (
+                sa.select(C.uuid, C.generation, A.class_id, A.used)
+                .join(t.allocations, A.consumer_id == C.id)
+                .where(A.provider_id == provider.id)
+                .order_by(C.id, A.class_id)
+            )
+            rows = connection.execute(query).all()
+            names = self._classes.names(connection, {row.class_id for row in rows})
+        held: dict[str, dict[str, int]] = {}
+        for row in rows:
+            held.setdefault(row.uuid, {})[names[row.class_id]] = row.used
+        return provider, held, {row.uuid: row.generation for row in rows}
+
+    def replace(self, claims: Sequence[Claim]) -> None:
+        """Make each consumer hold exactly what its claim says, all or nothing.
+
+        Raises NoSuchProvider, UnknownNames, ConcurrentUpdate, ClaimRefused.
+        """
+        self._database.transact(lambda connection: self.apply(connection, claims))
+
+    def release(self, consumer: str) -> bool:
+        """Drop all a consumer holds; was there anything?"""
+
+        def work(connection: Connection) -> bool:
+            present = self._present(connection, [consumer])
+            if not present:
+                return False
+            self._write(connection, [Claim(consumer=consumer, allocations={})], present, {})
+            return True
+
+        return self._database.transact(work)
+
+    def apply(self, connection: Connection, claims: Sequence[Claim]) -> None:
+        """``replace`` within a transaction of the caller."""
+        present = self._present(connection, [claim.consumer for claim in claims])
+        for claim in claims:
+            found = present.get(claim.consumer)
+            claim.check_generation(None if found is None else found.generation)
+        places, wanted = self._places(connection, claims)
+        for slots in wanted.values():
+            check_units(places, sorted(slots.items()))
+        check_room(places, _changes(present, wanted))
+        self._write(connection, claims, present, wanted)
+
+    def _present(self, connection: Connection, uuids: Sequence[str]) -> dict[str, _Present]:
+        query = (
+            sa.select(
+                C.id, C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, A.provider_id, A.class_id, A.used
+            )
+            .outerjoin(t.allocations, A.consumer_id == C.id)
+            .where(C.uuid.in_(uuids))
+        )
+        found: dict[str, _Present] = {}
+        for row in connection.execute(query):
+            owner = (row.project_id, row.user_id, row.consumer_type)
+            consumer = found.setdefault(row.uuid, _Present(row.id, row.generation, owner))
+            if row.provider_id is not None:
+                consumer.slots[row.provider_id, row.class_id] = row.used
+        return found
+
+    def _places(
+        self, connection: Connection, claims: Sequence[Claim]
+    ) -> tuple[dict[Slot, Place], dict[str, dict[Slot, int]]]:
+        """The inventories that claims name, and the claims by their ids."""
+        uuids = sorted({uuid for claim in claims for uuid in claim.allocations})
+        names = sorted({n for claim in claims for resources in claim.allocations.values() for n in resources})
+        if not uuids:
+            return {}, {}
+        classes = self._classes.demand(connection, names)
+        stocks = _stocks(connection, uuids, list(classes.values()))
+        missing = [uuid for uuid in uuids if uuid not in stocks]
+        if missing:
+            raise NoSuchProvider(uuid=missing[0])
+        places: dict[Slot, Place] = {}
+        wanted: dict[str, dict[Slot, int]] = {}
+        for claim in claims:
+            for uuid, resources in claim.allocations.items():
+                provider_id, inventory = stocks[uuid]
+                for name, amount in resources.items():
+                    slot = (provider_id, classes[name])
+                    places[slot] = Place(uuid, name, inventory.get(classes[name]))
+                    wanted.setdefault(claim.consumer, {})[slot] = amount
+        return places, wanted
+
+    def _write(
+        self,
+        connection: Connection,
+        claims: Sequence[Claim],
+        present: Mapping[str, _Present],
+        wanted: Mapping[str, Mapping[Slot, int]],
+    ) -> None:
+        now = self._clock.now()
+        ids = self._write_consumers(connection, [c for c in claims if c.consumer in wanted or c.consumer in present], present, now)
+        touched = {slot[0] for p in present.values() for slot in p.slots} | {
+            slot[0] for slots in wanted.values() for slot in slots
+        }
+        if touched:
+            bump_generations(connection, touched, now)
+        _use(connection, _changes(present, wanted))
+        held = sorted(p.id for p in present.values() if p.slots)
+        if held:
+            connection.execute(sa.delete(t.allocations).where(A.consumer_id.in_(held)))
+        rows = [
+            {"consumer_id": ids[uuid], "provider_id": slot[0], "class_id": slot[1], "used": amount, "updated_at": now}
+            for uuid, slots in wanted.items()
+            for slot, amount in sorted(slots.items())
+        ]
+        if rows:
+            connection.execute(sa.insert(t.allocations), rows)
+        empty = sorted(p.id for uuid, p in present.items() if uuid not in wanted)
+        if empty:
+            connection.execute(sa.delete(t.consumers).where(C.id.in_(empty)))
+
+    def _write_consumers(
+        self, connection: Connection, claims: Sequence[Claim], present: Mapping[str, _Present], now: datetime
+    ) -> dict[str, int]:
+        """New consumers in, known ones moved on; their ids. Locks the rows of the known ones."""
+        fresh = [claim for claim in claims if claim.consumer not in present]
+        known = sorted((claim for claim in claims if claim.consumer in present), key=lambda c: present[c.consumer].id)
+        ids = {claim.consumer: present[claim.consumer].id for claim in known}
+        if known:
+            _move_on(connection, known, present, now)
+        if fresh:
+            ids |= self._insert_consumers(connection, fresh, now)
+        return ids
+
+    def _insert_consumers(self, connection: Connection, fresh: Sequence[Claim], now: datetime) -> dict[str, int]:
+        project, user = self._placeholder
+        rows = [
+            {
+                "uuid": claim.consumer,
+                "generation": 0,
+                "project_id": claim.project_id or project,
+                "user_id": claim.user_id or user,
+                "consumer_type": claim.consumer_type,
+                "updated_at": now,
+            }
+            for claim in fresh
+        ]
+        try:
+            if len(rows) == 1:
+                result = connection.execute(sa.insert(t.consumers).values(**rows[0]))
+                return {fresh[0].consumer: result.inserted_primary_key[0]}
+            connection.execute(sa.insert(t.consumers), rows)
+        except IntegrityError as error:
+            _raise_raced(fresh, error)
+        uuids = [claim.consumer for claim in fresh]
+        return {row.uuid: row.id for row in connection.execute(sa.select(C.uuid, C.id).where(C.uuid.in_(uuids)))}
+
+
+def _raise_raced(claims: Sequence[Claim], error: Exception | None = None) -> None:
+    """Another claim for a consumer came first: those that named a generation lost, others try again."""
+    for claim in claims:
+        if not isinstance(claim.generation, Unchecked):
+            detail = f"consumer {claim.consumer} was changed by another request meanwhile"
+            raise ConcurrentUpdate(what="consumer", detail=detail) from error
+    raise DatabaseBusy(reason="a consumer was changed by another request meanwhile") from error
+
+
+def _owner(claim: Claim, present: _Present) -> tuple[str, str, str | None]:
+    project, user, kind = present.owner
+    return claim.project_id or project, claim.user_id or user, claim.consumer_type or kind
+
+
+def _move_on(connection: Connection, claims: Sequence[Claim], present: Mapping[str, _Present], now: datetime) -> None:
+    """Generations by compare-and-swap: what was read is what is replaced. Owners follow the claims."""
+    same = [claim for claim in claims if _owner(claim, present[claim.consumer]) == present[claim.consumer].owner]
+    batches = [(same, None), *(([c], _owner(c, present[c.consumer])) for c in claims if c not in same)]
+    for batch, owner in batches:
+        if not batch:
+            continue
+        seen = [sa.and_(C.id == present[c.consumer].id, C.generation == present[c.consumer].generation) for c in batch]
+        values: dict[str, Any] = {"generation": C.generation + 1, "updated_at": now}
+        if owner is not None:
+            values |= {"project_id": owner[0], "user_id": owner[1], "consumer_type": owner[2]}
+        if connection.execute(sa.update(t.consumers).where(sa.or_(*seen)).values(**values)).rowcount != len(batch):
+            _raise_raced(batch)
+
+
+def _changes(present: Mapping[str, _Present], wanted: Mapping[str, Mapping[Slot, int]]) -> dict[Slot, int]:
+    return changes(_sum([p.slots for p in present.values()]), _sum(list(wanted.values())))
+
+
+def _sum(parts: Sequence[Mapping[Slot, int]]) -> dict[Slot, int]:
+    found: dict[Slot, int] = {}
+    for part in parts:
+        for slot, amount in part.items():
+            found[slot] = found.get(slot, 0) + amount
+    return found
+
+
+def _stocks(
+    connection: Connection, uuids: Sequence[str], class_ids: Sequence[int]
+) -> dict[str, tuple[int, dict[int, Stock]]]:
+    """Provider uuid → (id, stock by class id)."""
+    query = (
+        sa.select(P.id, P.uuid, I.class_id, I.capacity, I.used, I.min_unit, I.max_unit, I.step_size)
+        .outerjoin(t.inventories, sa.and_(I.provider_id == P.id, I.class_id.in_(class_ids)))
+        .where(P.uuid.in_(uuids))
+    )
+    found: dict[str, tuple[int, dict[int, Stock]]] = {}
+    for row in connection.execute(query):
+        _, stocks = found.setdefault(row.uuid, (row.id, {}))
+        if row.class_id is not None:
+            stocks[row.class_id] = Stock(row.capacity, row.used, row.min_unit, row.max_unit, row.step_size)
+    return found
+
+
+def _use(connection: Connection, deltas: Mapping[Slot, int]) -> None:
+    """Change ``used`` of each inventory, growing ones only within their capacity.
+
+    Raises DatabaseBusy when one did not fit: others came first, and the next attempt reads what they left.
+    """
+    slots = list(deltas.items())
+    for start in range(0, len(slots), _SLOTS_A_STATEMENT):
+        part = slots[start : start + _SLOTS_A_STATEMENT]
+        values = {
+            name: value
+            for i, ((provider_id, class_id), delta) in enumerate(part)
+            for name, value in ((f"p{i}", provider_id), (f"c{i}", class_id), (f"d{i}", delta))
+        }
+        if connection.execute(_guarded(len(part)), values).rowcount != len(part):
+            raise DatabaseBusy(reason="inventories were claimed by other requests meanwhile")
+
+
+@functools.lru_cache(maxsize=_SLOTS_A_STATEMENT)
+def _guarded(count: int) -> sa.Update:
+    """One UPDATE of ``count`` inventories; binds p0, c0, d0 … (provider, class, difference)."""
+
+    def row(i: int) -> sa.ColumnElement[bool]:
+        return sa.and_(I.provider_id == sa.bindparam(f"p{i}", type_=sa.Integer), I.class_id == sa.bindparam(f"c{i}", type_=sa.Integer))
+
+    def delta(i: int) -> sa.BindParameter[int]:
+        return sa.bindparam(f"d{i}", type_=sa.BigInteger)
+
+    change = sa.case(*((row(i), delta(i)) for i in range(count)), else_=0)
+    fits = [sa.and_(row(i), sa.or_(I.used + delta(i) <= I.capacity, delta(i) < 0)) for i in range(count)]
+    return sa.update(t.inventories).where(sa.or_(*fits)).values(used=I.used + change)
+
+
+def _consumer(rows: Sequence[Any], names: Mapping[int, str]) -> Consumer | None:
+    if not rows:
+        return None
+    first = rows[0]
+    newest = max(row.updated_at for row in rows)
+    found = Consumer(
+        first.uuid, first.generation, first.project_id, first.user_id, first.consumer_type, newest
+    )
+    for row in rows:
+        holding = found.holdings.setdefault(row.provider, Holding(row.provider, row.provider_generation))
+        holding.resources[names[row.class_id]] = row.used
+    return found

@@ -1,0 +1,56 @@
+"""Allocation candidates as placement gives them, by compute node; what a request's servers take is counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationCandidate:
+    """One way to take the resources: ``{provider: {"resources": {class: amount}}}`` and which group went where."""
+
+    allocations: Mapping[str, Mapping[str, Any]]
+    mappings: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+class CandidateSet:
+    """The reply of ``GET /allocation_candidates`` (1.29 or later: summaries name the root provider)."""
+
+    def __init__(self, reply: Mapping[str, Any]) -> None:
+        summaries = reply["provider_summaries"]
+        self._by_root: dict[str, list[AllocationCandidate]] = {}
+        for asked in reply["allocation_requests"]:
+            candidate = AllocationCandidate(asked["allocations"], asked.get("mappings") or {})
+            for root in {summaries[provider]["root_provider_uuid"] for provider in candidate.allocations}:
+                self._by_root.setdefault(root, []).append(candidate)
+        self._summaries = summaries
+        self._taken: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_root)
+
+    def __contains__(self, provider: object) -> bool:
+        return provider in self._by_root
+
+    def first(self, provider: str) -> AllocationCandidate | None:
+        """The first candidate of a compute node that still fits beside what was taken; None when none does."""
+        return next((c for c in self._by_root.get(provider, ()) if self._fits(c)), None)
+
+    def take(self, candidate: AllocationCandidate) -> None:
+        """Count a candidate's resources as used from now on."""
+        for provider, allocation in candidate.allocations.items():
+            for resource, amount in allocation["resources"].items():
+                key = (provider, resource)
+                self._taken[key] = self._taken.get(key, 0) + amount
+
+    def _fits(self, candidate: AllocationCandidate) -> bool:
+        """Placement vouched for a candidate taken alone; only what this request took since can be in its way."""
+        if not self._taken:
+            return True
+        for provider, allocation in candidate.allocations.items():
+            for resource, amount in allocation["resources"].items():
+                taken = self._taken.get((provider, resource), 0)
+                stock = self._summaries[provider]["resources"][resource]
+                if taken and stock["used"] + taken + amount > stock["capacity"]:
+                    return False
+        return True

@@ -1,0 +1,94 @@
+"""What compute hosts and services report, and what the choice of a host reads."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from kilonova.kit.db.rows import Row, row, rows
+from kilonova.store.api_tables import aggregate_hosts, aggregates
+from kilonova.store.cell_tables import compute_nodes, services
+
+_S = services.c
+_N = compute_nodes.c
+COMPUTE = "nova-compute"
+
+
+def heartbeat(connection: Connection, host: str, binary: str, uuid: str, now: str) -> bool:
+    """Note that a service lives, making its record at the first time; True when it was new."""
+    mine = (_S.host == host, _S.binary == binary)
+    statement = services.update().where(*mine).values(last_seen=now, updated_at=now)
+    if connection.execute(statement).rowcount:
+        return False
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                services.insert().values(
+                    uuid=uuid,
+                    host=host,
+                    binary=binary,
+                    disabled=False,
+                    forced_down=False,
+                    version=1,
+                    last_seen=now,
+                    created_at=now,
+                )
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+def service(connection: Connection, host: str, binary: str = COMPUTE) -> Row | None:
+    """One service's record."""
+    return row(connection, sa.select(services).where(_S.host == host, _S.binary == binary))
+
+
+def report_node(connection: Connection, host: str, uuid: str, node: str, facts: str, now: str) -> None:
+    """Store a node's facts as reported."""
+    changed = compute_nodes.update().where(_N.uuid == uuid)
+    if connection.execute(changed.values(host=host, node=node, facts=facts, updated_at=now)).rowcount:
+        return
+    connection.execute(
+        compute_nodes.insert().values(
+            uuid=uuid, host=host, node=node, facts=facts, failed_builds=0, created_at=now, updated_at=now
+        )
+    )
+
+
+def nodes_by_uuid(connection: Connection, uuids: Collection[str] | None = None) -> list[Row]:
+    """Compute nodes joined with their service's state; all of them, or those with the UUIDs."""
+    joined = compute_nodes.join(services, sa.and_(_S.host == _N.host, _S.binary == COMPUTE))
+    query = sa.select(compute_nodes, _S.disabled, _S.disabled_reason, _S.forced_down, _S.last_seen).select_from(joined)
+    if uuids is not None:
+        query = query.where(_N.uuid.in_(uuids))
+    return rows(connection, query)
+
+
+def build_failed(connection: Connection, host: str, node: str) -> None:
+    """Count a failed build against a node."""
+    connection.execute(
+        compute_nodes.update().where(_N.host == host, _N.node == node).values(failed_builds=_N.failed_builds + 1)
+    )
+
+
+def build_succeeded(connection: Connection, host: str, node: str) -> None:
+    """A build went well: forget earlier failures."""
+    connection.execute(
+        compute_nodes.update().where(_N.host == host, _N.node == node, _N.failed_builds > 0).values(failed_builds=0)
+    )
+
+
+def aggregates_with_hosts(api: Connection) -> Sequence[Row]:
+    """One row per aggregate and host (host None for an empty aggregate): id, uuid, name, metadata, host."""
+    query = sa.select(
+        aggregates.c.id, aggregates.c.uuid, aggregates.c.name, aggregates.c.metadata, aggregate_hosts.c.host
+    ).select_from(aggregates.outerjoin(aggregate_hosts, aggregates.c.id == aggregate_hosts.c.aggregate_id))
+    return rows(api, query)
+
+
+def is_up(found: Row | Any, oldest: str) -> bool:
+    """A service is up when it was not forced down and reported since ``oldest``."""
+    return found is not None and not found["forced_down"] and (found["last_seen"] or "") >= oldest

@@ -1,0 +1,267 @@
+"""Lists of servers: filters, sorting, keyset paging; one statement a page."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kilonova.domain.server import special_tasks, states_of
+from kilonova.kit import codec
+from kilonova.kit.db.rows import Row, rows
+from kilonova.kit.db.types import holds
+from kilonova.kit.errors import Invalid
+from kilonova.store.cell_tables import servers
+from kilonova.store.servers import LIGHT
+
+_C = servers.c
+SORT_KEYS: Mapping[str, str] = {
+    # API name → column
+    "access_ip_v4": "access_ip_v4",
+    "access_ip_v6": "access_ip_v6",
+    "auto_disk_config": "disk_config",
+    "availability_zone": "availability_zone",
+    "config_drive": "config_drive",
+    "created_at": "created_at",
+    "display_description": "description",
+    "display_name": "name",
+    "host": "host",
+    "hostname": "hostname",
+    "image_ref": "image_ref",
+    "instance_type_id": "flavor_id",
+    "kernel_id": "image_ref",
+    "key_name": "key_name",
+    "launch_index": "launch_index",
+    "launched_at": "launched_at",
+    "locked": "locked_by",
+    "locked_by": "locked_by",
+    "node": "node",
+    "power_state": "power_state",
+    "progress": "progress",
+    "project_id": "project_id",
+    "ramdisk_id": "image_ref",
+    "root_device_name": "root_device_name",
+    "task_state": "task_state",
+    "terminated_at": "terminated_at",
+    "updated_at": "updated_at",
+    "user_id": "user_id",
+    "uuid": "uuid",
+    "vm_state": "vm_state",
+}
+_EXACT = {
+    "uuid": _C.uuid,
+    "project_id": _C.project_id,
+    "tenant_id": _C.project_id,
+    "user_id": _C.user_id,
+    "image": _C.image_ref,
+    "image_ref": _C.image_ref,
+    "flavor": _C.flavor_id,
+    "host": _C.host,
+    "node": _C.node,
+    "hostname": _C.hostname,
+    "key_name": _C.key_name,
+    "availability_zone": _C.availability_zone,
+    "reservation_id": _C.reservation_id,
+    "vm_state": _C.vm_state,
+    "task_state": _C.task_state,
+    "root_device_name": _C.root_device_name,
+    "created_at": _C.created_at,
+    "launched_at": _C.launched_at,
+    "terminated_at": _C.terminated_at,
+}
+_NUMBERS = {"power_state": _C.power_state, "progress": _C.progress, "launch_index": _C.launch_index}
+_PATTERNS = {
+    "name": _C.name,
+    "display_name": _C.name,
+    "description": _C.description,
+    "display_description": _C.description,
+    "access_ip_v4": _C.access_ip_v4,
+    "access_ip_v6": _C.access_ip_v6,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerQuery:
+    """One page of a list."""
+
+    limit: int
+    project_id: str | None = None
+    """None: every project."""
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sort: Sequence[tuple[str, str]] = (("created_at", "desc"), ("uuid", "desc"))
+    """(column, asc|desc); the row id is added to make the order total."""
+    marker: str | None = None
+    deleted: bool | None = False
+    """False: living; True: deleted; None: both."""
+    columns: tuple[Any, ...] = LIGHT
+
+
+class MarkerNotFound(Invalid):
+    """The marker is no server of this list (400)."""
+
+    template = "marker [{marker}] not found"
+
+
+def page(connection: Connection, wanted: ServerQuery) -> list[Row]:
+    """The rows. Raises MarkerNotFound, Invalid for a filter value that cannot be."""
+    conditions = _conditions(wanted)
+    order = [(_C[column], direction) for column, direction in wanted.sort]
+    order.append((_C.id, wanted.sort[0][1] if wanted.sort else "desc"))
+    query = sa.select(*wanted.columns).where(*conditions)
+    if wanted.marker is not None:
+        query = query.where(_after(_marker_values(connection, wanted, order), order))
+    for column, direction in order:
+        query = query.order_by(_total(column).asc() if direction == "asc" else _total(column).desc())
+    return rows(connection, query.limit(wanted.limit))
+
+
+def _total(column: Any) -> Any:
+    """A sortable form: NULL sorts first on every database."""
+    if not column.nullable:
+        return column
+    return sa.func.coalesce(column, -1 if isinstance(column.type, sa.Integer) else "")
+
+
+def _marker_values(connection: Connection, wanted: ServerQuery, order: Sequence[tuple[Any, str]]) -> list[Any]:
+    query = sa.select(*[_total(column) for column, _ in order]).where(_C.uuid == wanted.marker)
+    if wanted.project_id is not None:
+        query = query.where(_C.project_id == wanted.project_id)
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise MarkerNotFound(marker=wanted.marker)
+    return list(found)
+
+
+def _after(values: Sequence[Any], order: Sequence[tuple[Any, str]]) -> Any:
+    """Rows behind the marker in the lexicographic order of mixed directions."""
+    options = []
+    for depth, (column, direction) in enumerate(order):
+        equal = [_total(c) == v for (c, _), v in zip(order[:depth], values[:depth], strict=True)]
+        form = _total(column)
+        beyond = form > values[depth] if direction == "asc" else form < values[depth]
+        options.append(sa.and_(*equal, beyond))
+    return sa.or_(*options)
+
+
+def _conditions(wanted: ServerQuery) -> list[Any]:
+    found: list[Any] = []
+    if wanted.deleted is not None:
+        found.append(_C.deleted != 0 if wanted.deleted else _C.deleted == 0)
+    if wanted.project_id is not None:
+        found.append(_C.project_id == wanted.project_id)
+    for name, values in wanted.filters.items():
+        found.append(_condition(name, values))
+    return found
+
+
+def _condition(name: str, values: Sequence[str]) -> Any:
+    if name in _EXACT:
+        return _EXACT[name].in_(values)
+    if name in _NUMBERS:
+        return _NUMBERS[name].in_([_whole(name, value) for value in values])
+    if name in _PATTERNS:
+        return sa.and_(*[_PATTERNS[name].regexp_match(_pattern(name, value)) for value in values])
+    special = _SPECIAL.get(name)
+    if special is None:
+        raise Invalid(f"Servers cannot be filtered by {name}")
+    return special(values)
+
+
+def _whole(name: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise Invalid(f"Invalid input for query parameters {name}. Value: {value}. It must be an integer") from None
+
+
+def _pattern(name: str, value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Invalid(f"Invalid input for query parameters {name}. Value: {value}. {error}") from None
+    return value
+
+
+def _addresses(values: Sequence[str]) -> Any:
+    # Addresses stand in one text, space separated; anchors become borders of one address.
+    texts = []
+    for value in values:
+        text = _pattern("ip", value)
+        text = "(^| )" + text[1:] if text.startswith("^") else text
+        texts.append(text[:-1] + "( |$)" if text.endswith("$") else text)
+    return sa.and_(*[_C.ips.regexp_match(text) for text in texts])
+
+
+def _statuses(values: Sequence[str]) -> Any:
+    options: list[Any] = []
+    for value in values:
+        for vm_state, tasks in states_of(value):
+            if tasks is not None:
+                options.append(sa.and_(_C.vm_state == vm_state, _C.task_state.in_(tasks)))
+                continue
+            special = special_tasks(vm_state)
+            plain = sa.or_(_C.task_state.is_(None), _C.task_state.not_in(special)) if special else sa.true()
+            options.append(sa.and_(_C.vm_state == vm_state, plain))
+    return sa.or_(*options) if options else sa.false()
+
+
+def _flag(column: Any) -> Callable[[Sequence[str]], Any]:
+    return lambda values: column == boolean(values[-1])
+
+
+def boolean(value: str) -> bool:
+    """The words for true that OpenStack query strings use."""
+    return value.strip().lower() in ("1", "t", "true", "on", "y", "yes")
+
+
+def _locked(values: Sequence[str]) -> Any:
+    return _C.locked_by.is_not(None) if boolean(values[-1]) else _C.locked_by.is_(None)
+
+
+def _tags(values: Sequence[str]) -> list[str]:
+    return [tag for value in values for tag in value.split(",")]
+
+
+def _all_tags(values: Sequence[str]) -> Any:
+    return sa.and_(*[holds(_C.tags, codec.text(tag)) for tag in _tags(values)])
+
+
+def _any_tag(values: Sequence[str]) -> Any:
+    return sa.or_(*[holds(_C.tags, codec.text(tag)) for tag in _tags(values)])
+
+
+def _metadata(values: Sequence[str]) -> Any:
+    pairs: list[tuple[str, str]] = []
+    for value in values:
+        try:
+            parsed = codec.loads(value)
+        except ValueError:
+            parsed = None
+        entries = parsed if isinstance(parsed, list) else [parsed]
+        for entry in entries:
+            if not isinstance(entry, dict):
+                raise Invalid(f"Invalid input for query parameters metadata. Value: {value}. It must be a JSON object")
+            pairs.extend((str(k), str(v)) for k, v in entry.items())
+    # A pair's text cannot occur inside a value: quotes there are escaped.
+    return sa.and_(*[holds(_C.metadata, f"{codec.text(k)}:{codec.text(v)}") for k, v in pairs])
+
+
+_SPECIAL: Mapping[str, Callable[[Sequence[str]], Any]] = {
+    "ip": _addresses,
+    "ip6": _addresses,
+    "status": _statuses,
+    "config_drive": _flag(_C.config_drive),
+    "locked": _locked,
+    "tags": _all_tags,
+    "tags-any": _any_tag,
+    "not-tags": lambda values: sa.not_(_all_tags(values)),
+    "not-tags-any": lambda values: sa.not_(_any_tag(values)),
+    "metadata": _metadata,
+    "changes-since": lambda values: _C.updated_at >= values[-1],
+    "changes-before": lambda values: _C.updated_at <= values[-1],
+    "vm_states": _C.vm_state.in_,
+}
+FILTERS = frozenset(_EXACT) | frozenset(_NUMBERS) | frozenset(_PATTERNS) | frozenset(_SPECIAL)
+"""Names that a query may filter by."""

@@ -1,0 +1,243 @@
+"""What every driver does, whatever it is made of."""
+
+import time
+import uuid
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import (
+    Console,
+    Driver,
+    GuestBusy,
+    GuestMissing,
+    Guests,
+    GuestSpec,
+    Host,
+    HypervisorFailed,
+    InvalidImage,
+    Power,
+    Snapshots,
+)
+from kilonova.kit.errors import Unsupported
+
+
+class World(Protocol):
+    driver: Driver
+
+    def spec(self, **changes: object) -> GuestSpec: ...
+
+    def restart(self) -> None: ...
+
+
+def quiet(_text: str) -> None:
+    """Nobody listens."""
+
+
+def made(world: World) -> GuestSpec:
+    spec = world.spec()
+    world.driver.create(spec, quiet)
+    return spec
+
+
+def power(world: World, spec: GuestSpec) -> PowerState:
+    return world.driver.state(spec.uuid).power
+
+
+def test_it_offers_every_capability(world: World) -> None:
+    for capability in (Host, Guests, Power, Snapshots, Console):
+        assert isinstance(world.driver, capability)
+
+
+def test_a_node_has_a_lasting_identity_and_room(world: World) -> None:
+    before = world.driver.nodes()
+    world.restart()
+    after = world.driver.nodes()
+    assert [(n.name, n.uuid) for n in before] == [(n.name, n.uuid) for n in after]
+    for node in after:
+        assert node.name == "host1"
+        assert str(uuid.UUID(node.uuid)) == node.uuid
+        assert node.vcpus > 0
+        assert node.memory_mb > 0
+        assert node.disk_gb >= node.free_disk_gb > 0
+        assert node.hypervisor_version > 1_000_000 - 1
+        assert "COMPUTE_NODE" in node.traits
+        assert {"arch", "model", "vendor", "features", "topology"} <= set(node.cpu_info)
+        assert " up " in (node.uptime or "")
+
+
+def test_create_gives_a_running_guest_and_says_what_it_does(world: World) -> None:
+    spec = world.spec()
+    told: list[str] = []
+    state = world.driver.create(spec, told.append)
+    assert (state.uuid, state.name, state.power) == (spec.uuid, spec.name, PowerState.RUNNING)
+    assert told
+    assert world.driver.state(spec.uuid) == state
+    assert state in world.driver.guests()
+    (node,) = world.driver.nodes()
+    assert node.running_guests >= 1
+    assert node.vcpus_used >= 1
+
+
+def test_create_again_finds_the_guest(world: World) -> None:
+    spec = made(world)
+    assert world.driver.create(spec, quiet).power is PowerState.RUNNING
+    world.driver.pause(spec.uuid)
+    assert world.driver.create(spec, quiet).power is PowerState.PAUSED
+    assert [g.uuid for g in world.driver.guests()].count(spec.uuid) == 1
+
+
+def test_an_image_that_needs_a_bigger_disk_leaves_nothing(world: World) -> None:
+    spec = world.spec()
+    assert spec.image is not None
+    too_big = replace(spec, image=replace(spec.image, min_disk_gb=2))
+    with pytest.raises(InvalidImage, match="2 GiB"):
+        world.driver.create(too_big, quiet)
+    with pytest.raises(GuestMissing):
+        world.driver.state(spec.uuid)
+    assert world.driver.create(spec, quiet).power is PowerState.RUNNING
+
+
+def test_destroy_is_final_and_may_be_repeated(world: World) -> None:
+    spec = made(world)
+    world.driver.destroy(spec.uuid)
+    world.driver.destroy(spec.uuid)
+    assert spec.uuid not in {g.uuid for g in world.driver.guests()}
+    with pytest.raises(GuestMissing) as error:
+        world.driver.state(spec.uuid)
+    assert error.value.fields["uuid"] == spec.uuid
+
+
+@pytest.mark.parametrize("step", ["stop", "pause", "suspend"])
+def test_destroy_works_in_every_state(world: World, step: str) -> None:
+    spec = made(world)
+    if step == "stop":
+        world.driver.stop(spec.uuid, 0)
+    else:
+        getattr(world.driver, step)(spec.uuid)
+    world.driver.destroy(spec.uuid)
+    assert spec.uuid not in {g.uuid for g in world.driver.guests()}
+    assert world.driver.create(spec, quiet).power is PowerState.RUNNING
+
+
+def test_stop_and_start(world: World) -> None:
+    spec = made(world)
+    assert world.driver.stop(spec.uuid, 1).power is PowerState.SHUTDOWN
+    assert world.driver.stop(spec.uuid, 1).power is PowerState.SHUTDOWN
+    assert power(world, spec) is PowerState.SHUTDOWN
+    assert world.driver.start(spec).power is PowerState.RUNNING
+    assert world.driver.start(spec).power is PowerState.RUNNING
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_reboot(world: World, hard: bool) -> None:
+    spec = made(world)
+    assert world.driver.reboot(spec, hard=hard, timeout=1).power is PowerState.RUNNING
+
+
+@pytest.mark.parametrize("step", ["stop", "pause", "suspend"])
+def test_a_hard_reboot_works_in_every_state(world: World, step: str) -> None:
+    spec = made(world)
+    if step == "stop":
+        world.driver.stop(spec.uuid, 0)
+    else:
+        getattr(world.driver, step)(spec.uuid)
+    assert world.driver.reboot(spec, hard=True, timeout=1).power is PowerState.RUNNING
+
+
+def test_pause_and_unpause(world: World) -> None:
+    spec = made(world)
+    for _ in range(2):
+        assert world.driver.pause(spec.uuid).power is PowerState.PAUSED
+    assert power(world, spec) is PowerState.PAUSED
+    for _ in range(2):
+        assert world.driver.unpause(spec.uuid).power is PowerState.RUNNING
+
+
+def test_suspend_and_resume(world: World) -> None:
+    spec = made(world)
+    for _ in range(2):
+        assert world.driver.suspend(spec.uuid).power is PowerState.SUSPENDED
+    assert power(world, spec) is PowerState.SUSPENDED
+    for _ in range(2):
+        assert world.driver.resume(spec).power is PowerState.RUNNING
+
+
+def test_a_paused_guest_that_was_suspended_comes_back_running(world: World) -> None:
+    spec = made(world)
+    world.driver.pause(spec.uuid)
+    world.driver.suspend(spec.uuid)
+    assert world.driver.resume(spec).power is PowerState.RUNNING
+
+
+def test_calls_that_do_not_fit_the_state_are_refused(world: World) -> None:
+    driver, spec = world.driver, made(world)
+    driver.stop(spec.uuid, 0)
+    for call in (driver.pause, driver.unpause, driver.suspend):
+        with pytest.raises(GuestBusy, match="shutdown"):
+            call(spec.uuid)
+    with pytest.raises(GuestBusy):
+        driver.resume(spec)
+    with pytest.raises(GuestBusy):
+        driver.reboot(spec, hard=False, timeout=1)
+    with pytest.raises(GuestBusy):
+        driver.endpoint(spec.uuid, "novnc")
+    driver.start(spec)
+    driver.pause(spec.uuid)
+    with pytest.raises(GuestBusy, match="paused"):
+        driver.start(spec)
+    assert power(world, spec) is PowerState.PAUSED
+
+
+def test_an_unknown_guest_is_missing_from_every_call(world: World) -> None:
+    driver, spec = world.driver, world.spec()
+    for call in (
+        lambda: driver.state(spec.uuid),
+        lambda: driver.start(spec),
+        lambda: driver.stop(spec.uuid, 1),
+        lambda: driver.reboot(spec, hard=True, timeout=1),
+        lambda: driver.pause(spec.uuid),
+        lambda: driver.unpause(spec.uuid),
+        lambda: driver.suspend(spec.uuid),
+        lambda: driver.resume(spec),
+        lambda: driver.snapshot(spec.uuid, str(uuid.uuid4()), quiet),
+        lambda: driver.output(spec.uuid, 10),
+        lambda: driver.endpoint(spec.uuid, "novnc"),
+    ):
+        with pytest.raises(GuestMissing, match=spec.uuid):
+            call()
+
+
+def test_the_console_log_is_the_guests_own_and_bounded(world: World) -> None:
+    spec = made(world)
+    deadline = time.monotonic() + 20
+    while not (whole := world.driver.output(spec.uuid, 100_000)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert whole
+    world.driver.stop(spec.uuid, 0)
+    whole = world.driver.output(spec.uuid, 100_000)
+    assert world.driver.output(spec.uuid, 5) == whole[-5:]
+
+
+def test_the_screen_has_an_address(world: World) -> None:
+    spec = made(world)
+    endpoint = world.driver.endpoint(spec.uuid, "novnc")
+    assert (endpoint.kind, endpoint.host) == ("novnc", "127.0.0.1")
+    assert 0 < endpoint.port < 65536
+    for kind in ("serial", "spice-html5", "rdp-html5", "nonsense"):
+        with pytest.raises(Unsupported, match=kind):
+            world.driver.endpoint(spec.uuid, kind)
+
+
+def test_guests_survive_a_restart_of_the_agent(world: World) -> None:
+    running, stopped = made(world), made(world)
+    world.driver.stop(stopped.uuid, 0)
+    world.restart()
+    states = {g.uuid: g.power for g in world.driver.guests()}
+    assert states[running.uuid] is PowerState.RUNNING
+    assert states[stopped.uuid] is PowerState.SHUTDOWN
+    assert world.driver.start(stopped).power is PowerState.RUNNING
+
+

@@ -1,0 +1,323 @@
+"""What only real guests can show: disks, taps, serial output, and that nothing is left behind."""
+
+import base64
+import hashlib
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from kilonova.domain.power import PowerState
+from kilonova.hypervisor.contracts import (
+    GuestMissing,
+    GuestSpec,
+    HypervisorFailed,
+    ImageFacts,
+    InvalidImage,
+    Nic,
+)
+from kilonova.hypervisor.libvirt.connection import BackupUnsupported, LiveDomain
+from kilonova.hypervisor.libvirt.driver import LibvirtDriver
+from kilonova.kit.errors import NotFound
+
+pytestmark = pytest.mark.system
+MESSAGE = b"guest is up\r\n"
+STRANGER = """<domain type='qemu'><name>stranger</name><uuid>{uuid}</uuid><memory>16384</memory>
+<os><type>hvm</type></os></domain>"""
+
+
+class Libvirtd(Protocol):
+    uri: str
+
+    def restart(self) -> None: ...
+
+    def inside(self, *command: str) -> str: ...
+
+
+class Shelf(Protocol):
+    downloads: int
+    formats: dict[str, str]
+
+    def put(self, image_id: str, data: bytes) -> None: ...
+
+    def path(self, image_id: str) -> Path: ...
+
+
+class World(Protocol):
+    driver: LibvirtDriver
+    shelf: Shelf
+    folder: Path
+
+    def spec(self, **changes: Any) -> GuestSpec: ...
+
+    def restart(self) -> None: ...
+
+
+def quiet(_text: str) -> None:
+    """Nobody listens."""
+
+
+def virsh(libvirtd: Libvirtd, *command: str) -> str:
+    whole = ["virsh", "-q", "-c", libvirtd.uri, *command]
+    return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+
+
+def links(libvirtd: Libvirtd) -> str:
+    return libvirtd.inside("ip", "-d", "link", "show")
+
+
+def eventually(ready: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if ready():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def nic(devname: str, bridge: str = "klbr0") -> Nic:
+    return Nic(
+        port_id=str(uuid.uuid4()),
+        mac="fa:16:3e:00:00:01",
+        network_id=str(uuid.uuid4()),
+        label="private",
+        vif_type="bridge",
+        devname=devname,
+        bridge=bridge,
+        mtu=1400,
+    )
+
+
+def left_over(world: World) -> set[str]:
+    """All files but the image cache."""
+    base = world.driver.options.base
+    return {str(p) for p in world.folder.rglob("*") if p.is_file() and base not in p.parents}
+
+
+def test_the_guest_really_boots_and_speaks(libvirt_world: World) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    assert eventually(lambda: MESSAGE in libvirt_world.driver.output(spec.uuid, 1000))
+    libvirt_world.driver.reboot(spec, hard=True, timeout=0)
+    assert eventually(lambda: libvirt_world.driver.output(spec.uuid, 1000).count(MESSAGE) == 2)
+
+
+def test_its_screen_answers_as_vnc(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    port = libvirt_world.driver.endpoint(spec.uuid, "novnc").port
+    greeting = libvirtd.inside("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; head -c 7 <&3")
+    assert greeting == "RFB 003"
+
+
+def test_all_its_disks_are_there_and_go_with_it(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec(ephemeral_gb=1, swap_mb=16)
+    libvirt_world.driver.create(spec, quiet)
+    shown = virsh(libvirtd, "domblklist", "--details", spec.uuid)
+    rows = [line.split() for line in shown.splitlines()]
+    assert [(row[1], row[2]) for row in rows] == [
+        ("disk", "vda"),
+        ("disk", "vdb"),
+        ("disk", "vdc"),
+        ("cdrom", "hda"),
+    ]
+    labels = [
+        subprocess.run(["blkid", "-p", "-o", "value", "-s", "LABEL", row[3]], capture_output=True, check=False)
+        for row in rows[1:]
+    ]
+    assert [found.stdout.strip() for found in labels] == [b"ephemeral0", b"swap", b"config-2"]
+    libvirt_world.driver.destroy(spec.uuid)
+    assert left_over(libvirt_world) == set()
+    assert spec.name not in virsh(libvirtd, "list", "--all", "--name")
+
+
+def test_its_tap_is_on_the_bridge_and_goes_with_it(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec(nics=(nic("tapkl1"),))
+    libvirt_world.driver.create(spec, quiet)
+    shown = libvirtd.inside("ip", "-o", "link", "show", "tapkl1")
+    assert "master klbr0" in shown
+    assert "mtu 1400" in shown
+    libvirt_world.driver.stop(spec.uuid, 0)
+    assert "tapkl1" not in links(libvirtd)
+    libvirt_world.driver.start(replace(spec, nics=(nic("tapkl2"),)))
+    assert "tapkl2" in links(libvirtd)
+    libvirt_world.driver.destroy(spec.uuid)
+    assert "tapkl2" not in links(libvirtd)
+
+
+def test_a_bridge_that_is_missing_leaves_nothing(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec(nics=(nic("tapkl3", bridge="nobridge"),))
+    with pytest.raises(HypervisorFailed, match="nobridge"):
+        libvirt_world.driver.create(spec, quiet)
+    assert left_over(libvirt_world) == set()
+    assert spec.name not in virsh(libvirtd, "list", "--all", "--name")
+    assert "tapkl3" not in links(libvirtd)
+
+
+def test_an_image_that_is_not_there_leaves_nothing(libvirt_world: World) -> None:
+    image = ImageFacts(id=str(uuid.uuid4()), disk_format="raw", size=1)
+    with pytest.raises(NotFound, match=image.id):
+        libvirt_world.driver.create(libvirt_world.spec(image=image), quiet)
+    assert left_over(libvirt_world) == set()
+    assert list(libvirt_world.driver.options.base.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (["create", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", "{}"], "backing file"),
+        (["create", "-f", "qcow2", "-o", "data_file={}.data", "{}", "1M"], "data file"),
+        (["create", "-f", "qcow2", "{}", "2G"], "does not fit"),
+        (["create", "-f", "raw", "{}", "1M"], "its data is raw"),
+    ],
+)
+def test_a_bad_image_is_refused(libvirt_world: World, make: list[str], words: str) -> None:
+    image = ImageFacts(id=str(uuid.uuid4()), disk_format="qcow2", size=1)
+    path = libvirt_world.shelf.path(image.id)
+    command = ["qemu-img", *(word.format(path) for word in make)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(InvalidImage, match=words):
+        libvirt_world.driver.create(libvirt_world.spec(image=image), quiet)
+    assert left_over(libvirt_world) == set()
+
+
+def test_guests_started_together_share_one_download(libvirt_world: World) -> None:
+    specs = [libvirt_world.spec() for _ in range(3)]
+    with ThreadPoolExecutor() as pool:
+        states = list(pool.map(lambda spec: libvirt_world.driver.create(spec, quiet), specs))
+    assert [state.power for state in states] == [PowerState.RUNNING] * 3
+    assert libvirt_world.shelf.downloads == 1
+
+
+def test_what_a_killed_agent_left_half_made_is_made_anew(libvirt_world: World) -> None:
+    spec = libvirt_world.spec()
+    folder = libvirt_world.folder / spec.uuid
+    folder.mkdir(parents=True)
+    (folder / "disk").write_bytes(b"half")
+    (folder / "disk.swap").write_bytes(b"of another try")
+    base = libvirt_world.driver.options.base
+    base.mkdir()
+    assert spec.image
+    (base / f"{spec.image.id}.download.part").write_bytes(b"half")
+    libvirt_world.driver.create(spec, quiet)
+    assert eventually(lambda: MESSAGE in libvirt_world.driver.output(spec.uuid, 1000))
+    assert not (folder / "disk.swap").exists()
+    assert [p.name for p in base.iterdir()] == [f"{spec.image.id}.raw"]
+
+
+def test_strangers_are_left_alone(libvirt_world: World, libvirtd: Libvirtd, tmp_path: Path) -> None:
+    stranger = str(uuid.uuid4())
+    document = tmp_path / "stranger.xml"
+    document.write_text(STRANGER.format(uuid=stranger))
+    virsh(libvirtd, "define", str(document))
+    try:
+        assert stranger not in {g.uuid for g in libvirt_world.driver.guests()}
+        with pytest.raises(GuestMissing):
+            libvirt_world.driver.stop(stranger, 0)
+        libvirt_world.driver.destroy(stranger)
+        with pytest.raises(HypervisorFailed):
+            libvirt_world.driver.create(libvirt_world.spec(uuid=stranger), quiet)
+        assert "stranger" in virsh(libvirtd, "list", "--all", "--name")
+    finally:
+        virsh(libvirtd, "undefine", stranger)
+
+
+def test_guests_and_driver_survive_a_restart_of_libvirtd(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    libvirtd.restart()
+    assert libvirt_world.driver.state(spec.uuid).power is PowerState.RUNNING
+    libvirtd.restart()
+    assert libvirt_world.driver.stop(spec.uuid, 0).power is PowerState.SHUTDOWN
+
+
+def test_a_lost_definition_is_made_again_at_start(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    libvirt_world.driver.stop(spec.uuid, 0)
+    virsh(libvirtd, "undefine", spec.uuid)
+    assert libvirt_world.driver.start(spec).power is PowerState.RUNNING
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "off", "suspended"])
+def test_a_snapshot_is_the_flat_root_disk(libvirt_world: World, state: str, tmp_path: Path) -> None:
+    driver, spec, image_id = libvirt_world.driver, libvirt_world.spec(), str(uuid.uuid4())
+    driver.create(spec, quiet)
+    {
+        "running": lambda: None,
+        "paused": lambda: driver.pause(spec.uuid),
+        "off": lambda: driver.stop(spec.uuid, 0),
+        "suspended": lambda: driver.suspend(spec.uuid),
+    }[state]()
+    before = driver.state(spec.uuid)
+    driver.snapshot(spec.uuid, image_id, quiet)
+    assert driver.state(spec.uuid) == before
+    check_snapshot(libvirt_world, spec, image_id, tmp_path)
+
+
+def check_snapshot(world: World, spec: GuestSpec, image_id: str, tmp_path: Path) -> None:
+    assert spec.image
+    assert world.shelf.formats == {image_id: "qcow2"}
+    image, raw = world.shelf.path(image_id), tmp_path / "raw"
+    info = world.driver.tool.info(image, "qcow2")
+    assert (info.backing_file, info.virtual_size) == (None, 1024**3)
+    world.driver.tool.convert(image, "qcow2", raw, "raw")
+    with raw.open("rb") as stream:
+        assert stream.read(512) == world.shelf.path(spec.image.id).read_bytes()
+    assert left_over(world) == {str(p) for p in (world.folder / spec.uuid).iterdir()}
+
+
+def test_without_live_backup_the_guest_is_paused_for_its_snapshot(
+    libvirt_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_domain: LiveDomain, _document: str) -> None:
+        raise BackupUnsupported(reason="old QEMU")
+
+    spec, image_id = libvirt_world.spec(), str(uuid.uuid4())
+    libvirt_world.driver.create(spec, quiet)
+    monkeypatch.setattr(LiveDomain, "back_up", refuse)
+    libvirt_world.driver.snapshot(spec.uuid, image_id, quiet)
+    assert libvirt_world.driver.state(spec.uuid).power is PowerState.RUNNING
+    check_snapshot(libvirt_world, spec, image_id, tmp_path)
+
+
+def test_a_snapshot_becomes_a_guest(libvirt_world: World) -> None:
+    spec, image_id = libvirt_world.spec(), str(uuid.uuid4())
+    libvirt_world.driver.create(spec, quiet)
+    libvirt_world.driver.snapshot(spec.uuid, image_id, quiet)
+    data = libvirt_world.shelf.path(image_id).read_bytes()
+    image = ImageFacts(
+        id=image_id, disk_format="qcow2", size=len(data), checksum=f"sha256:{hashlib.sha256(data).hexdigest()}"
+    )
+    second = libvirt_world.spec(image=image)
+    libvirt_world.driver.create(second, quiet)
+    assert eventually(lambda: MESSAGE in libvirt_world.driver.output(second.uuid, 1000))
+
+
+def test_unused_images_go_and_used_ones_stay(libvirt_world: World) -> None:
+    spec, other = libvirt_world.spec(), str(uuid.uuid4())
+    libvirt_world.shelf.put(other, b"\0" * 512)
+    brief = libvirt_world.spec(image=ImageFacts(id=other, disk_format="raw", size=512))
+    for each in (spec, brief):
+        libvirt_world.driver.create(each, quiet)
+    libvirt_world.driver.destroy(brief.uuid)
+    assert libvirt_world.driver.prune_images() == ()  # both were used a moment ago
+    libvirt_world.driver.stop(spec.uuid, 0)
+    assert spec.image
+    assert libvirt_world.driver.cache.prune({spec.image.id}, -1) == (f"{other}.raw",)
+    assert libvirt_world.driver.start(spec).power is PowerState.RUNNING
+
+
+def test_a_config_drive_is_written_anew_at_start(libvirt_world: World) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    libvirt_world.driver.stop(spec.uuid, 0)
+    files = {"openstack/latest/user_data": base64.b64encode(b"second edition").decode()}
+    libvirt_world.driver.start(replace(spec, config_drive=files))
+    assert b"second edition" in (libvirt_world.folder / spec.uuid / "disk.config").read_bytes()
