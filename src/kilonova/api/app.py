@@ -7,6 +7,18 @@ from typing import cast
 from kilonova.api import extensions, flavor_access, flavor_extra_specs, flavor_manage, flavors, keypairs, versions
 from kilonova.api.microversions import VERSIONING
 from kilonova.api.paths import Paths, admit
+from kilonova.api.servers import (
+    actions,
+    addresses,
+    consoles,
+    create,
+    create_image,
+    instance_actions,
+    listing,
+    metadata,
+    show,
+    tags,
+)
 from kilonova.api.wiring import Compute
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.http.app import Application, Authenticator, PolicyCheck, Service
@@ -20,6 +32,16 @@ MODULES: tuple[ModuleType, ...] = (
     flavor_access,
     flavor_extra_specs,
     keypairs,
+    create,
+    listing,
+    show,
+    actions,
+    create_image,
+    consoles,
+    metadata,
+    tags,
+    addresses,
+    instance_actions,
 )
 """Each has ENDPOINTS."""
 

@@ -1,12 +1,12 @@
 """The frozen list of extension aliases of the days before microversions; clients still ask for it."""
 
-import csv
 import functools
 from importlib import resources
 from typing import Any
 
 from kilonova.api.fields import no_query
 from kilonova.api.microversions import STRICT_ALL
+from kilonova.kit import codec
 from kilonova.kit.errors import NotFound
 from kilonova.kit.http.endpoint import Call, Endpoint
 
@@ -22,18 +22,17 @@ class ExtensionNotFound(NotFound):
 
 @functools.cache
 def _table() -> dict[str, dict[str, Any]]:
-    text = resources.files("kilonova.api").joinpath("extensions.tsv").read_text()
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = codec.loads(resources.files("kilonova.api").joinpath("extensions.json").read_text())
     return {
-        row["alias"]: {
-            "alias": row["alias"],
-            "name": row["name"],
-            "description": row["description"],
+        alias: {
+            "alias": alias,
+            "name": name,
+            "description": description,
             "namespace": "http://docs.openstack.org/compute/ext/fake_xml",
             "updated": "2014-12-03T00:00:00Z",
             "links": [],
         }
-        for row in rows
+        for alias, name, description in rows
     }
 
 

@@ -107,7 +107,7 @@ def _listed(field: Field) -> Field:
         return field
     return Field(
         name=field.name,
-        schema=Array(field.schema),  # type: ignore[arg-type]  # not an Array: looked at above
+        schema=Array(field.schema),
         since=field.since,
         until=field.until,
         required=field.required,

@@ -1,9 +1,9 @@
 """What comes before a resource in the path: version prefixes, project ids, and paths without a version.
 
 ``rewrite`` turns the WSGI path into the one that endpoints declare and leaves in the environment:
-``kilonova.prefix`` (for links), ``kilonova.project`` (the project id of the path) and ``kilonova.legacy`` (below ``/v2``).
-Paths without a version go to ``/.versions`` and ``/.choices/…``, documents of versions to ``/.version/{id}``: names that
-no request can reach by itself, because every path of a request is rewritten.
+``kilonova.prefix`` (for links), ``kilonova.project`` (the path's project id) and ``kilonova.legacy`` (below ``/v2``).
+Paths without a version go to ``/.versions`` and ``/.choices/…``, documents of versions to ``/.version/{id}``: names
+that no request can reach by itself, because every path of a request is rewritten.
 """
 
 import re

@@ -46,6 +46,45 @@ class ComputeOptions:
     max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)
 
 
+@dataclass(frozen=True)
+class ConsoleUrlOptions:
+    """``[vnc]``, as far as the URL of a console needs it."""
+
+    GROUP: ClassVar[str] = "vnc"
+    enabled: bool = opt(True, "offer VNC consoles")
+    novncproxy_base_url: str = opt("http://127.0.0.1:6080/vnc_auto.html", "URL of the noVNC page as browsers reach it")
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """``[consoleauth]``."""
+
+    GROUP: ClassVar[str] = "consoleauth"
+    token_ttl: int = opt(600, "seconds a console token is valid", min=0)
+
+
+@dataclass(frozen=True)
+class ConsoleUrls:
+    """Makes the URLs that users open."""
+
+    vnc: ConsoleUrlOptions = field(default_factory=ConsoleUrlOptions)
+    tokens: TokenOptions = field(default_factory=TokenOptions)
+
+    @property
+    def token_ttl(self) -> int:
+        """Seconds a token is valid."""
+        return self.tokens.token_ttl
+
+    def base_url(self, kind: str) -> str | None:
+        """The page for a kind of console; None when it is not offered."""
+        return self.vnc.novncproxy_base_url if kind == "novnc" and self.vnc.enabled else None
+
+    def url(self, kind: str, token: str) -> str:
+        """The page opened on one console."""
+        base = str(self.base_url(kind))
+        return f"{base}{'&' if '?' in base else '?'}path=%3Ftoken%3D{token}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compute:
     """The wired collaborators of the Compute API."""
@@ -66,4 +105,4 @@ class Compute:
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None
     """Rings the conductors about accepted operations."""
-    configuration: Any = None
+    console: ConsoleUrls = field(default_factory=ConsoleUrls)

@@ -31,9 +31,14 @@ class QuotaOptions:
     unified_limits_resource_strategy: str = opt("require", "require or ignore listed resources")
     unified_limits_resource_list: list[str] = opt(["servers"], "resources that the strategy applies to")
 
-    def defaults(self) -> dict[str, int]:
+    @property
+    def unlimited(self) -> bool:
+        """Is the driver the one without quotas?"""
+        return self.driver.rsplit(".", 1)[-1].startswith("Noop")
+
+    def limits(self) -> dict[str, int]:
         """Resource → limit, by the API's names."""
-        if self.driver.rsplit(".", 1)[-1].startswith("Noop"):
+        if self.unlimited:
             return dict.fromkeys(RESOURCES, UNLIMITED)
         return {name: getattr(self, _OPTION.get(name, name)) for name in RESOURCES}
 
@@ -52,34 +57,33 @@ RESOURCES = (
 )
 """By the API's names."""
 _OPTION = {"injected_file_path_bytes": "injected_file_path_length"}
-PER_USER = frozenset({"instances", "cores", "ram", "key_pairs", "server_groups", "server_group_members"})
 
 
-class QuotaExceeded(OverQuota):
+class OverLimit(OverQuota):
     """A limit would be passed; the message names it (403)."""
 
-    template = "Quota exceeded for {resource}: requested {requested}, but already used {used} of {limit} {resource}"
+    template = "Quota exceeded for {overs}: Requested {requested}, but already used {used} of {allowed} {overs}"
 
 
-class TooManyKeyPairs(QuotaExceeded):
+class TooManyKeyPairs(OverLimit):
     """The user has as many key pairs as are allowed."""
 
-    template = "Quota exceeded, too many key pairs: {used} of {limit} key_pairs are used"
+    template = "Quota exceeded, too many key pairs: already used {used} of {allowed} key_pairs"
 
 
-class TooManyServerGroups(QuotaExceeded):
+class TooManyServerGroups(OverLimit):
     """The project has as many server groups as are allowed."""
 
-    template = "Quota exceeded, too many server groups: {used} of {limit} server_groups are used"
+    template = "Quota exceeded, too many server groups: already used {used} of {allowed} server_groups"
 
 
-class TooManyGroupMembers(QuotaExceeded):
+class TooManyGroupMembers(OverLimit):
     """The server group is full."""
 
-    template = "Quota exceeded, too many servers in group: {used} of {limit} server_group_members are used"
+    template = "Quota exceeded, too many servers in group: already used {used} of {allowed} server_group_members"
 
 
-_ERRORS: Mapping[str, type[QuotaExceeded]] = {
+_ERRORS: Mapping[str, type[OverLimit]] = {
     "key_pairs": TooManyKeyPairs,
     "server_groups": TooManyServerGroups,
     "server_group_members": TooManyGroupMembers,
@@ -92,6 +96,6 @@ def exceeds(limit: int, used: int, requested: int) -> bool:
 
 
 def demand(resource: str, limit: int, used: int, requested: int = 1) -> None:
-    """Raises QuotaExceeded or its kind for the resource."""
+    """Raises OverLimit, or its kind for the resource."""
     if exceeds(limit, used, requested):
-        raise _ERRORS.get(resource, QuotaExceeded)(resource=resource, limit=limit, used=used, requested=requested)
+        raise _ERRORS.get(resource, OverLimit)(overs=resource, allowed=limit, used=used, requested=requested)

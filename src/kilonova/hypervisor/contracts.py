@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from kilonova.domain.power import PowerState
-from kilonova.kit.errors import Conflict, KilonovaError, NotFound, Unavailable
+from kilonova.kit.errors import Conflict, KilonovaError, NotFound, Unavailable, Unsupported
 
 Progress = Callable[[str], None]
 """Told a short sentence at each stage of long work (image download, disk creation …)."""
@@ -39,6 +39,12 @@ class HypervisorUnavailable(Unavailable):
     """The hypervisor's daemon does not answer."""
 
     template = "The hypervisor on {host} does not answer: {reason}"
+
+
+class NoSuchConsole(Unsupported):
+    """The guest has no console of the kind."""
+
+    template = "Guests on this host have no {kind} console"
 
 
 class InvalidImage(HypervisorFailed):

@@ -36,6 +36,8 @@ class Placer:
         self._placement = placement
         self._chooser = chooser
         self._clock = clock
+        self.attempts: int = chooser.options.scheduler.max_attempts
+        """Hosts tried for one server."""
         self._down_after = timedelta(seconds=down_after)
         self._default_zone = zone
         self._random = Random()  # noqa: S311  # spreads load, keeps no secret

@@ -1,6 +1,6 @@
 """Allocation candidates as placement gives them, by compute node; what a request's servers take is counted."""
 
-from collections.abc import Mapping
+from collections.abc import KeysView, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,23 +18,28 @@ class CandidateSet:
 
     def __init__(self, reply: Mapping[str, Any]) -> None:
         summaries = reply["provider_summaries"]
-        self._by_root: dict[str, list[AllocationCandidate]] = {}
+        self._by_root: dict[str, list[Mapping[str, Any]]] = {}
         for asked in reply["allocation_requests"]:
-            candidate = AllocationCandidate(asked["allocations"], asked.get("mappings") or {})
-            for root in {summaries[provider]["root_provider_uuid"] for provider in candidate.allocations}:
-                self._by_root.setdefault(root, []).append(candidate)
+            roots = {summaries[provider]["root_provider_uuid"] for provider in asked["allocations"]}
+            for root in roots:
+                self._by_root.setdefault(root, []).append(asked)
         self._summaries = summaries
         self._taken: dict[tuple[str, str], int] = {}
 
     def __len__(self) -> int:
         return len(self._by_root)
 
-    def __contains__(self, provider: object) -> bool:
-        return provider in self._by_root
+    @property
+    def roots(self) -> KeysView[str]:
+        """Root providers that have a candidate."""
+        return self._by_root.keys()
 
     def first(self, provider: str) -> AllocationCandidate | None:
         """The first candidate of a compute node that still fits beside what was taken; None when none does."""
-        return next((c for c in self._by_root.get(provider, ()) if self._fits(c)), None)
+        for asked in self._by_root.get(provider, ()):
+            if self._fits(asked["allocations"]):
+                return AllocationCandidate(asked["allocations"], asked.get("mappings") or {})
+        return None
 
     def take(self, candidate: AllocationCandidate) -> None:
         """Count a candidate's resources as used from now on."""
@@ -43,11 +48,11 @@ class CandidateSet:
                 key = (provider, resource)
                 self._taken[key] = self._taken.get(key, 0) + amount
 
-    def _fits(self, candidate: AllocationCandidate) -> bool:
+    def _fits(self, allocations: Mapping[str, Mapping[str, Any]]) -> bool:
         """Placement vouched for a candidate taken alone; only what this request took since can be in its way."""
         if not self._taken:
             return True
-        for provider, allocation in candidate.allocations.items():
+        for provider, allocation in allocations.items():
             for resource, amount in allocation["resources"].items():
                 taken = self._taken.get((provider, resource), 0)
                 stock = self._summaries[provider]["resources"][resource]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from kilonova.scheduling.errors import BadSchedulerOption
-from kilonova.scheduling.hosts import Aggregate, HostState
+from kilonova.scheduling.hosts import HostState
 from kilonova.scheduling.options import SchedulingOptions
 
 
@@ -21,8 +22,8 @@ class SelectionContext:
 
 def metadata_keys(hosts: Iterable[HostState]) -> frozenset[str]:
     """The metadata keys any aggregate of these hosts has."""
-    seen: dict[int, Aggregate] = {id(a): a for h in hosts if h.aggregates for a in h.aggregates}
-    return frozenset(key for aggregate in seen.values() for key in aggregate.metadata)
+    memberships = set(map(attrgetter("aggregates"), hosts))  # thousands of hosts, few different memberships
+    return frozenset(key for several in memberships for aggregate in several for key in aggregate.metadata)
 
 
 def ratios(settings: Iterable[str], option: str) -> dict[str, float]:

@@ -52,7 +52,8 @@ class Explanation:
         parts = [_refusal(stage, first=stage is refusals[0]) for stage in refusals]
         if self.known < self.candidates:
             parts.insert(0, f"{self.candidates - self.known} of them not known to the scheduler")
-        return f"{_hosts(self.candidates)} had room; {'; '.join(parts)}."
+        which = f"For server {self.round + 1} of {self.request.count}: " if self.round else ""
+        return f"{which}{_hosts(self.candidates)} had room; {'; '.join(parts)}."
 
     def reasons(self) -> dict[str, dict[str, str]]:
         """Filter to host to the reason it was refused, for operators."""

@@ -6,6 +6,7 @@ The operators are those ComputeCapabilitiesFilter and AggregateInstanceExtraSpec
 import operator
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 _NUMERIC: dict[str, Callable[[Any, Any], bool]] = {
@@ -28,10 +29,9 @@ _OPERATOR = re.compile(r"\s*(<all-in>|<in>|<or>|s==|s!=|s<=|s>=|s<|s>|==|!=|>=|<
 
 def satisfies(value: Any, requirement: str) -> bool:
     """Whether a host fact meets a requirement; without an operator both must be equal as text."""
-    found = _OPERATOR.fullmatch(requirement)
-    if found is None:
+    sign, operand = _parts(requirement)
+    if not sign:
         return str(value) == requirement
-    sign, operand = found.groups()
     if sign in _NUMERIC:
         return _numbers(value, operand, _NUMERIC[sign])
     if sign in _TEXTUAL:
@@ -42,6 +42,13 @@ def satisfies(value: Any, requirement: str) -> bool:
     if sign == "<in>":
         return operand.strip() in held
     return all(word in held for word in operand.split())
+
+
+@lru_cache(maxsize=1024)
+def _parts(requirement: str) -> tuple[str, str]:
+    """Operator and operand; asked for every host, so remembered."""
+    found = _OPERATOR.fullmatch(requirement)
+    return (found[1], found[2]) if found is not None else ("", requirement)
 
 
 def _numbers(value: Any, operand: str, compare: Callable[[Any, Any], bool]) -> bool:

@@ -12,9 +12,9 @@ from typing import Any
 from kilonova.scheduling.request import MIB_PER_GIB, ServerRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Aggregate:
-    """A host aggregate; hosts of one aggregate share the object."""
+    """A host aggregate; hosts of one aggregate share the object, which is compared by identity."""
 
     uuid: str
     metadata: Mapping[str, str] = field(default_factory=dict)

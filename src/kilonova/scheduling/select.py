@@ -93,7 +93,8 @@ class _Round:
         self.explanation = Explanation(request, len(candidates), 0)
 
     def run(self, hosts: Sequence[HostState]) -> Selection:
-        known = [host for host in hosts if host.provider in self.candidates]
+        offered = self.candidates.roots
+        known = [host for host in hosts if host.provider in offered]
         self.keys = metadata_keys(known)
         picked: list[tuple[str, HostState, AllocationCandidate]] = []
         ordered: list[HostState] = []
@@ -125,8 +126,8 @@ class _Round:
         for filter_ in self.chooser.filters:
             kept = hosts
             if filter_.applies(self.request, context):
-                passes = filter_.passes
-                kept = [host for host in hosts if passes(host, self.request, context)]
+                passes = filter_.prepared(self.request, context)
+                kept = [host for host in hosts if passes(host)]
             self.explanation.refused(
                 filter_.name, hosts, kept, filter_.user_words, _reason(filter_, self.request, context)
             )

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kilonova.kit.db.rows import Row, row, rows
-from kilonova.store.api_tables import aggregate_hosts, aggregates
+from kilonova.store.api_tables import aggregate_hosts, aggregates, host_mappings
 from kilonova.store.cell_tables import compute_nodes, services
 
 _S = services.c
@@ -92,3 +92,24 @@ def aggregates_with_hosts(api: Connection) -> Sequence[Row]:
 def is_up(found: Row | Any, oldest: str) -> bool:
     """A service is up when it was not forced down and reported since ``oldest``."""
     return found is not None and not found["forced_down"] and (found["last_seen"] or "") >= oldest
+
+
+def compute_services(connection: Connection, hosts: Collection[str]) -> list[Row]:
+    """The compute services of some hosts."""
+    return rows(connection, sa.select(services).where(_S.binary == COMPUTE, _S.host.in_(hosts)))
+
+
+def node_exists(connection: Connection, host: str | None, node: str | None) -> bool:
+    """Is there such a compute host, or node, or node of that host?"""
+    query = sa.select(_N.id)
+    if host:
+        query = query.where(_N.host == host)
+    if node:
+        query = query.where(_N.node == node)
+    return connection.scalar(query.limit(1)) is not None
+
+
+def mapped(api: Connection, cell_id: int) -> list[str]:
+    """Hosts of a cell, by the API database."""
+    query = sa.select(host_mappings.c.host).where(host_mappings.c.cell_id == cell_id).order_by(host_mappings.c.host)
+    return list(api.scalars(query))

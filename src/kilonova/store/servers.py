@@ -12,6 +12,8 @@ from kilonova.store.cell_tables import servers
 _C = servers.c
 HEAVY = frozenset({"user_data", "networks", "block_devices", "network_info", "personality", "key_data"})
 """Columns that a view leaves out unless it shows them."""
+HEAVY_USER_DATA = _C.user_data
+"""The one heavy column that administrators' lists show."""
 LIGHT = tuple(column for column in servers.columns if column.name not in HEAVY)
 
 
@@ -42,6 +44,16 @@ def update(connection: Connection, uuid: str, values: Row, *expected: Any) -> bo
 def idle() -> Any:
     """Condition: no task is under way."""
     return _C.task_state.is_(None)
+
+
+def metadata_is(text: str) -> Any:
+    """Condition: nobody changed the metadata since it was read."""
+    return _C.metadata == text
+
+
+def tags_are(text: str) -> Any:
+    """Condition: nobody changed the tags since they were read."""
+    return _C.tags == text
 
 
 def begin_task(connection: Connection, seen: Row, task_state: str | None, now: str, values: Row | None = None) -> bool:

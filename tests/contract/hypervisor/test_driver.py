@@ -16,7 +16,6 @@ from kilonova.hypervisor.contracts import (
     Guests,
     GuestSpec,
     Host,
-    HypervisorFailed,
     InvalidImage,
     Power,
     Snapshots,
@@ -239,5 +238,3 @@ def test_guests_survive_a_restart_of_the_agent(world: World) -> None:
     assert states[running.uuid] is PowerState.RUNNING
     assert states[stopped.uuid] is PowerState.SHUTDOWN
     assert world.driver.start(stopped).power is PowerState.RUNNING
-
-

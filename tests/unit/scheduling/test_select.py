@@ -82,8 +82,9 @@ def test_a_host_is_left_when_placement_would_refuse_the_next_server(
     hosts = [make_host("a", free_ram_mb=9999999), make_host("b")]
     request = make_request(server_uuids=("1", "2", "3"))
     candidates = offers("rp-a", "rp-b", capacity=4)
-    assert chosen(choose(hosts, request, candidates=candidates)) == ["a", "a", "b"]
-    with pytest.raises(NoValidHost, match=r"2 hosts had room; room refused all 2: full once"):
+    filters = FilterOptions(weight_classes=["nova.scheduler.weights.ram.RAMWeigher"])
+    assert chosen(choose(hosts, request, candidates=candidates, filters=filters)) == ["a", "a", "b"]
+    with pytest.raises(NoValidHost, match=r"For server 5 of 5: 2 hosts had room; room refused all 2: full once"):
         choose(hosts, make_request(server_uuids=tuple("12345")), candidates=offers("rp-a", "rp-b", capacity=4))
 
 

@@ -82,13 +82,13 @@ def _modules(archive: Archive, kernel: Kernel) -> None:
     folder = f"lib/modules/{kernel.version}"
     for module in every:
         archive.file(f"{folder}/{module.name}.ko", module.content)
-    archive.file(f"{folder}/modules.dep", _dependencies(every))
-    archive.file(f"{folder}/modules.alias", _aliases(every))
+    archive.file(f"{folder}/modules.dep", dependencies(every))
+    archive.file(f"{folder}/modules.alias", aliases(every))
     archive.file("etc/modules.first", " ".join(module.name for module in first).encode())
     archive.file("etc/modules.second", " ".join(m.name for m in every if m.name not in early).encode())
 
 
-def _dependencies(modules: Iterable[Module]) -> bytes:
+def dependencies(modules: Iterable[Module]) -> bytes:
     """modules.dep(5): each line names a file and, in loading order from last to first, all it needs."""
     known: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -101,6 +101,7 @@ def _dependencies(modules: Iterable[Module]) -> bytes:
     return "".join(lines).encode()
 
 
-def _aliases(modules: Iterable[Module]) -> bytes:
+def aliases(modules: Iterable[Module]) -> bytes:
+    """modules.alias(5): by these the kernel's requests for drivers find them."""
     lines = [f"alias {alias} {module.name}\n" for module in modules for alias in module.aliases]
     return "".join(lines).encode()

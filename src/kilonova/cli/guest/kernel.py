@@ -146,15 +146,29 @@ def _choose(say: Say) -> list[str]:
 
 
 def _known() -> list[str] | None:
-    """The image package of the first metapackage that apt knows, and the package of its modules where that is apart."""
-    listing = "\n" + _depends(*METAPACKAGES)
+    """The image's package, and that of its modules where it is apart; None when apt knows none."""
+    image = image_package(_depends(*METAPACKAGES))
+    if image is None:
+        return None
+    # Debian ships both in one; asking apt again would cost another second.
+    modules = None if image.endswith("-amd64") else modules_package(_depends(image))
+    return [image, modules] if modules else [image]
+
+
+def image_package(listing: str) -> str | None:
+    """The image that the first known metapackage of ``apt-cache depends`` leads to."""
     for name in METAPACKAGES:
-        _, there, paragraph = listing.partition(f"\n{name}\n")
+        _, there, paragraph = f"\n{listing}".partition(f"\n{name}\n")
         image = _IMAGE.match(paragraph) if there else None
         if image:
-            modules = None if image[1].endswith("-amd64") else _MODULES.search(_depends(image[1]))
-            return [image[1], modules[1]] if modules else [image[1]]
+            return image[1]
     return None
+
+
+def modules_package(listing: str) -> str | None:
+    """The package of modules that an image's ``apt-cache depends`` names."""
+    found = _MODULES.search(listing)
+    return found[1] if found else None
 
 
 def _depends(*packages: str) -> str:

@@ -25,6 +25,8 @@ _SYSTEM_SOCKET = Path("/run/libvirt/libvirt-sock")
 _SYSTEMD = Path("/run/systemd/system")
 _DAEMONS = ("virtlogd", "libvirtd")
 _START_SECONDS = 30
+_SOCKET_PATH = 107
+"""Longest path of a UNIX socket (unix(7))."""
 
 _ENTER = """
 set -eu
@@ -118,10 +120,15 @@ def libvirt(state: Path, processes: Processes, say: Say) -> Libvirt:
     """
     if shutil.which("libvirtd") is None and not Path("/usr/sbin/libvirtd").exists():
         raise NoLibvirt(reason="libvirtd is not installed (package libvirt-daemon-system)")
-    if _SYSTEMD.is_dir() and _system_libvirt():
+    if under_systemd() and _system_libvirt():
         say("using the system's libvirtd")
         return Libvirt("qemu:///system", private=False)
     return _own(state / "libvirt", processes, say)
+
+
+def under_systemd() -> bool:
+    """Did systemd boot this machine? (sd_booted(3))"""
+    return _SYSTEMD.is_dir()
 
 
 def _system_libvirt() -> bool:
@@ -133,6 +140,9 @@ def _system_libvirt() -> bool:
 def _own(home: Path, processes: Processes, say: Say) -> Libvirt:
     if os.geteuid() != 0:
         raise NoLibvirt(reason="starting libvirtd needs root")
+    longest = home / "run" / "virtlogd-admin-sock"
+    if len(str(longest)) > _SOCKET_PATH:
+        raise NoLibvirt(reason=f"the path {longest} is too long for a socket; choose a shorter state directory")
     _configure(home)
     for name in _DAEMONS:
         if processes.running(name) is None:

@@ -22,8 +22,10 @@ NETWORK = ("iproute2", "dnsmasq-base", "nftables")
 CONSOLE = ("novnc",)
 RUN = (*HYPERVISOR, *NETWORK, *CONSOLE, *guest_image.PACKAGES, *guest_image.OPTIONAL_PACKAGES)
 """All that ``make up`` needs."""
-BROWSER = ("chromium",)
-"""Headless browser of the console test (Debian; Ubuntu has it as a snap only, there the test is skipped)."""
+TEST = ("openssl", "openssh-client", *RUN)
+"""All that the tests need besides a browser."""
+BROWSERS = {"debian": ("chromium",)}
+"""Headless browser of the console test; Ubuntu has it as a snap only, there the test is skipped."""
 
 _STEP = 20
 """Percent of installation between two progress lines."""
@@ -70,6 +72,11 @@ def distribution() -> Distribution:
     if found.id not in {"debian", "ubuntu"} or shutil.which("apt-get") is None:
         raise UnknownDistribution(name=found.name)
     return found
+
+
+def for_tests() -> tuple[str, ...]:
+    """The packages that `make test` needs here. Raises UnknownDistribution."""
+    return (*TEST, *BROWSERS.get(distribution().id, ()))
 
 
 def missing(packages: Iterable[str]) -> list[str]:

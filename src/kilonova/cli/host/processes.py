@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from kilonova.kit.errors import Unavailable
@@ -27,6 +28,7 @@ class Processes:
     def __init__(self, run: Path, logs: Path) -> None:
         self._run = run
         self._logs = logs
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
         self, name: str, command: Sequence[str], *, environ: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -50,6 +52,7 @@ class Processes:
                 env={**_clean(os.environ), **(environ or {})},
                 start_new_session=True,
             )
+        self._children[name] = process
         self._pid_file(name).write_text(f"{process.pid} {_identity(process.pid)}\n")
         return process.pid
 
@@ -70,6 +73,11 @@ class Processes:
             if not _gone(pid, identity, grace):
                 _signal(pid, signal.SIGKILL)
                 _gone(pid, identity, grace)
+        child = self._children.pop(name, None)
+        if child is not None:
+            # Takes leave of a child of ours (others are init's). Its first thread may be gone before the rest of it.
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(grace)
         self._pid_file(name).unlink(missing_ok=True)
         return pid is not None
 
@@ -118,18 +126,8 @@ def _gone(pid: int, identity: str | None, seconds: float) -> bool:
     while _identity(pid) == identity:
         if time.monotonic() > end:
             return False
-        _reap(pid)
         time.sleep(_PAUSE)
-    _reap(pid)
     return True
-
-
-def _reap(pid: int) -> None:
-    """Take leave of a child of ours; others are init's."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

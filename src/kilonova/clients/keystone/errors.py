@@ -30,13 +30,13 @@ class NeighbourDown(Unavailable):
 class NeighbourFailed(Unavailable):
     """The neighbour answered with a server error, or with something that is no answer."""
 
-    template = "{neighbour} answered {call} with {status}: {message}"
+    template = "{neighbour} answered {call} with {status}: {reason}"
 
 
 class BadCredentials(Unavailable):
     """The neighbour or Keystone does not take our own credentials."""
 
-    template = "{neighbour} refuses the credentials in section [{section}] of the configuration: {message}"
+    template = "{neighbour} refuses the credentials in section [{section}] of the configuration: {reason}"
 
 
 class NoEndpoint(Unavailable):
@@ -51,37 +51,37 @@ class NoEndpoint(Unavailable):
 class RemoteInvalid(Invalid):
     """The neighbour refuses the request's content."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 class RemoteUnauthorized(Unauthorized):
     """The neighbour does not take the user's token."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 class RemoteForbidden(Forbidden):
     """The neighbour's policy says no."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 class RemoteNotFound(NotFound):
     """The neighbour does not know the thing."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 class RemoteConflict(Conflict):
     """The neighbour's present state does not allow it; ``fields["code"]`` is the neighbour's own word."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 class RemoteOverQuota(OverQuota):
     """The neighbour's quota would be exceeded."""
 
-    template = "{neighbour}: {message}"
+    template = "{neighbour}: {reason}"
 
 
 _KINDS: Mapping[int, type[KilonovaError]] = {
@@ -103,8 +103,8 @@ def translate(neighbour: str, call: str, status: int, content: bytes) -> Kilonov
     message = message or f"status {status} without a message"
     kind = RemoteOverQuota if "OverQuota" in code else _KINDS.get(status)
     if kind is None:
-        return NeighbourFailed(neighbour=neighbour, call=call, status=status, message=message, code=code)
-    return kind(neighbour=neighbour, call=call, status=status, message=message, code=code)
+        return NeighbourFailed(neighbour=neighbour, call=call, status=status, reason=message, code=code)
+    return kind(neighbour=neighbour, call=call, status=status, reason=message, code=code)
 
 
 def words(content: bytes) -> tuple[str, str]:

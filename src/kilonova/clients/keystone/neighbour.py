@@ -186,7 +186,7 @@ class Neighbour:
         return self._sessions.credentials(self.section)
 
     def _authenticated(self, ask: Any) -> Any:
-        """What ``ask`` gets from Keystone; its errors in our words."""
+        """What ``ask`` gets from Keystone, None for what its catalog lacks; its errors in our words."""
         credentials = self._credentials()
         section = credentials.section if credentials else self.section
         try:
@@ -196,7 +196,9 @@ class Neighbour:
             keystone_errors.Forbidden,
             keystone_errors.MissingRequiredOptions,
         ) as error:
-            raise BadCredentials(neighbour="Keystone", section=section, message=str(error)) from error
+            raise BadCredentials(neighbour="Keystone", section=section, reason=str(error)) from error
+        except keystone_errors.CatalogException:
+            return None
         except keystone_errors.ClientException as error:
             where = getattr(credentials.plugin, "auth_url", None) if credentials else None
             raise NeighbourDown(
@@ -291,7 +293,7 @@ class Neighbour:
             return BadCredentials(
                 neighbour=self.name,
                 section=credentials.section if credentials else self.section,
-                message=error.fields["message"],
+                reason=error.fields["reason"],
             )
         return error
 

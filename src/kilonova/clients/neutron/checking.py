@@ -55,7 +55,7 @@ class Checker:
         try:
             self._api.show("auto_allocated_topologies", self._project, [("fields", "dry-run")], self._context)
         except (RemoteConflict, RemoteInvalid, RemoteNotFound) as error:
-            raise errors.AutoAllocationImpossible(project_id=self._project, reason=error.fields["message"]) from error
+            raise errors.AutoAllocationImpossible(project_id=self._project, reason=error.fields["reason"]) from error
 
     def _once(self, requests: Requests) -> None:
         named = [r.port_id for r in requests if r.port_id]

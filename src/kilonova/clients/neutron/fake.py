@@ -28,6 +28,14 @@ _PORT_DEFAULTS: Mapping[str, Any] = {
     "binding:profile": {},
 }
 
+_NETWORK_DEFAULTS: Mapping[str, Any] = {
+    "shared": False,
+    "mtu": 1450,
+    "status": "ACTIVE",
+    "router:external": False,
+    "port_security_enabled": True,
+}
+
 
 class FakeNetworkApi:
     """Implements ``api.NetworkApi``."""
@@ -49,31 +57,25 @@ class FakeNetworkApi:
 
     # -- making a world --
     def network(
-        self, name: str, project_id: str = "", *, cidr: str | None = "10.0.0.0/24", shared: bool = False, **more: Any
+        self,
+        name: str,
+        project_id: str = "",
+        *,
+        cidr: str | None = "10.0.0.0/24",
+        shared: bool = False,
+        external: bool = False,
+        **more: Any,
     ) -> str:
         """A network with one subnet (``cidr`` None: with none); its id."""
-        row = {"name": name, "project_id": project_id, "shared": shared, "mtu": 1450, "status": "ACTIVE", **more}
-        row = {"router:external": False, "port_security_enabled": True, **row}
-        network_id = str(self._add("networks", row)["id"])
+        row = {"name": name, "project_id": project_id, "shared": shared, "router:external": external, **more}
+        network_id = str(self.create("networks", [row])[0]["id"])
         if cidr is not None:
             self.subnet(network_id, cidr)
         return network_id
 
     def subnet(self, network_id: str, cidr: str, **more: Any) -> str:
         """A further subnet; its id."""
-        net = ipaddress.ip_network(cidr)
-        row = {
-            "network_id": network_id,
-            "cidr": cidr,
-            "ip_version": net.version,
-            "gateway_ip": str(net[1]),
-            "dns_nameservers": [],
-            "host_routes": [],
-            "enable_dhcp": True,
-            "project_id": self._tables["networks"][network_id]["project_id"],
-            **more,
-        }
-        return str(self._add("subnets", row)["id"])
+        return str(self.create("subnets", [{"network_id": network_id, "cidr": cidr, **more}])[0]["id"])
 
     def security_group(self, name: str, project_id: str) -> str:
         """A security group; its id."""
@@ -119,7 +121,7 @@ class FakeNetworkApi:
         if resource == "auto_allocated_topologies":
             if self.auto_network is None:
                 raise RemoteConflict(
-                    neighbour="Neutron", code="AutoAllocationFailure", message="No default router:external network."
+                    neighbour="Neutron", code="AutoAllocationFailure", reason="No default router:external network."
                 )
             return {"id": "dry-run=pass" if query else self.auto_network, "project_id": name}
         found = self.rows(resource, [("id", name)], context)
@@ -133,7 +135,7 @@ class FakeNetworkApi:
         with self._lock:
             try:
                 for row in rows:
-                    made.append(self._port(row) if resource == "ports" else self._add(resource, row))
+                    made.append(self._made(resource, row))
             except Exception:
                 for row in made:
                     del self._tables[resource][row["id"]]
@@ -163,6 +165,16 @@ class FakeNetworkApi:
             self._tables[resource][made["id"]] = made
         return made
 
+    def _made(self, resource: str, row: Mapping[str, Any]) -> Row:
+        if resource == "ports":
+            return self._port(row)
+        if resource == "networks":
+            return self._add(resource, {**_NETWORK_DEFAULTS, **row})
+        if resource == "subnets":
+            owner = self._tables["networks"][row["network_id"]]["project_id"]
+            return self._add(resource, {**_subnet_defaults(row["cidr"]), "project_id": owner, **row})
+        return self._add(resource, row)
+
     def _dressed(self, resource: str, row: Row) -> Row:
         if resource != "networks":
             return dict(row)
@@ -176,13 +188,13 @@ class FakeNetworkApi:
         project = asked.get("project_id", "")
         if 0 <= self._limit(project) <= self._used(project):
             raise RemoteOverQuota(
-                neighbour="Neutron", code="OverQuota", message="Quota exceeded for resources: ['port']."
+                neighbour="Neutron", code="OverQuota", reason="Quota exceeded for resources: ['port']."
             )
         if asked.get("security_groups") and not network["port_security_enabled"]:
             raise RemoteInvalid(
                 neighbour="Neutron",
                 code="PortSecurityAndIPRequiredForSecurityGroups",
-                message="Port security must be enabled in order to use security groups.",
+                reason="Port security must be enabled in order to use security groups.",
             )
         groups = list(asked.get("security_groups") or [self._default_group(project)])
         fixed = self._addresses(network, asked.get("fixed_ips"))
@@ -210,7 +222,7 @@ class FakeNetworkApi:
             raise RemoteConflict(
                 neighbour="Neutron",
                 code="IpAddressGenerationFailure",
-                message=f"No more IP addresses available on network {network['id']}.",
+                reason=f"No more IP addresses available on network {network['id']}.",
             )
         return list(found.values())
 
@@ -249,11 +261,22 @@ class FakeNetworkApi:
         return sum(1 for port in self._tables["ports"].values() if port.get("project_id") == project)
 
 
+def _subnet_defaults(cidr: str) -> Row:
+    net = ipaddress.ip_network(cidr)
+    return {
+        "ip_version": net.version,
+        "gateway_ip": str(net[1]),
+        "dns_nameservers": [],
+        "host_routes": [],
+        "enable_dhcp": True,
+    }
+
+
 def _asked_for(ip: Mapping[str, str], subnets: Sequence[Row], taken: set[str]) -> dict[str, str]:
     address = ip["ip_address"]
     if address in taken:
         raise RemoteConflict(
-            neighbour="Neutron", code="IpAddressAlreadyAllocated", message=f"IP address {address} already allocated"
+            neighbour="Neutron", code="IpAddressAlreadyAllocated", reason=f"IP address {address} already allocated"
         )
     for subnet in subnets:
         if ipaddress.ip_address(address) in ipaddress.ip_network(subnet["cidr"]):
@@ -261,7 +284,7 @@ def _asked_for(ip: Mapping[str, str], subnets: Sequence[Row], taken: set[str]) -
     raise RemoteInvalid(
         neighbour="Neutron",
         code="InvalidIpForNetwork",
-        message=f"IP address {address} is not a valid IP for the network.",
+        reason=f"IP address {address} is not a valid IP for the network.",
     )
 
 
@@ -289,4 +312,4 @@ def _open(network: Row) -> bool:
 
 def _missing(resource: str, name: str) -> RemoteNotFound:
     noun = resource.removesuffix("s").replace("_", " ").capitalize()
-    return RemoteNotFound(neighbour="Neutron", code=f"{noun}NotFound", message=f"{noun} {name} could not be found.")
+    return RemoteNotFound(neighbour="Neutron", code=f"{noun}NotFound", reason=f"{noun} {name} could not be found.")

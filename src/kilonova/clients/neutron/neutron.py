@@ -155,7 +155,7 @@ class _Allocation:
         try:
             made = self._api.create("ports", [self._body(request) for request in requests])
         except RemoteOverQuota as error:
-            raise errors.PortLimitExceeded(reason=error.fields["message"]) from error
+            raise errors.PortLimitExceeded(reason=error.fields["reason"]) from error
         except RemoteConflict as error:
             raise _conflict(error, requests) from error
         except RemoteInvalid as error:

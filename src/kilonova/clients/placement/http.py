@@ -55,7 +55,7 @@ class HttpPlacement:
         if present is None:
             if error.fields["code"] == _RACED:
                 raise error
-            raise NoRoom(consumer=wanted.consumer, reason=error.fields["message"]) from error
+            raise NoRoom(consumer=wanted.consumer, reason=error.fields["reason"]) from error
         if _plain(present.allocations) != _plain(wanted.allocations):
             raise AlreadyClaimed(consumer=wanted.consumer) from error
 
@@ -66,7 +66,7 @@ class HttpPlacement:
         except RemoteConflict as error:
             if error.fields["code"] == _RACED:
                 raise
-            raise NoRoom(consumer=", ".join(body), reason=error.fields["message"]) from error
+            raise NoRoom(consumer=", ".join(body), reason=error.fields["reason"]) from error
 
     def allocation(self, consumer: str) -> Allocation | None:
         document = self._call("GET", f"/allocations/{consumer}").json()

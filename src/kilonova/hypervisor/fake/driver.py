@@ -19,13 +19,13 @@ from kilonova.hypervisor.contracts import (
     Images,
     InvalidImage,
     NodeFacts,
+    NoSuchConsole,
     Progress,
 )
 from kilonova.hypervisor.fake.faults import FakeFaults
 from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.hypervisor.fake.state import Guests, Record, Usage
 from kilonova.hypervisor.transitions import must_act
-from kilonova.kit.errors import Unsupported
 
 _TRAITS = (
     "COMPUTE_ARCH_X86_64",
@@ -46,12 +46,6 @@ _CPU_INFO = {
 _VERSION = 1_000_000
 _VNC_PORT = 6969
 _LOCK_STRIPES = 64
-
-
-class NoSuchConsole(Unsupported):
-    """The fake gives its guests a pretended VNC screen and nothing else."""
-
-    template = "Guests on this host have no {kind} console"
 
 
 class FakeDriver:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import libvirt
 
 from kilonova.domain.power import PowerState
-from kilonova.hypervisor.contracts import HypervisorFailed, HypervisorUnavailable
+from kilonova.hypervisor.contracts import GuestMissing, HypervisorFailed, HypervisorUnavailable
 from kilonova.kit.errors import KilonovaError
 
 LOG = logging.getLogger(__name__)
@@ -43,11 +43,8 @@ _JOB_POLL_S = 0.2
 libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else every error is also printed
 
 
-class DomainGone(KilonovaError):
-    """libvirt has no such domain; drivers say GuestMissing or go on, as fits."""
-
-    kind = "not_found"
-    template = "libvirt has no domain {uuid}"
+class DomainGone(GuestMissing):
+    """libvirt has no such domain, or no longer."""
 
 
 class BackupUnsupported(KilonovaError):
@@ -89,13 +86,13 @@ class Connection:
             return self._raw
 
     @contextlib.contextmanager
-    def errors(self, call: str) -> Iterator[None]:
-        """Translate the binding's errors; a broken link is dropped."""
+    def errors(self, call: str, uuid: str = "") -> Iterator[None]:
+        """Translate the binding's errors; a broken link is dropped. ``uuid`` is the domain the call is about."""
         try:
             yield
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-                raise DomainGone(uuid=call) from error
+                raise DomainGone(uuid=uuid) from error
             if _is_broken(error):
                 self.close()
                 raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
@@ -164,6 +161,9 @@ class LiveDomain:
         self._connection = connection
         self._raw = raw
 
+    def _errors(self, call: str) -> contextlib.AbstractContextManager[None]:
+        return self._connection.errors(call, self.uuid)
+
     @property
     def uuid(self) -> str:
         return str(self._raw.UUIDString())
@@ -174,7 +174,7 @@ class LiveDomain:
 
     def power(self) -> PowerState:
         """SUSPENDED is a domain that is off and has a managed save image."""
-        with self._connection.errors("state"):
+        with self._errors("state"):
             state = _POWER.get(self._raw.state(0)[0], PowerState.NOSTATE)
             if state is PowerState.SHUTDOWN and self._raw.hasManagedSaveImage(0):
                 return PowerState.SUSPENDED
@@ -182,33 +182,37 @@ class LiveDomain:
 
     def active(self) -> bool:
         """A QEMU process exists."""
-        with self._connection.errors("is active"):
+        with self._errors("is active"):
             return bool(self._raw.isActive())
 
     def vcpus(self) -> int:
         """Virtual CPUs of an active domain, 0 of any other."""
-        with self._connection.errors("info"):
+        with self._errors("info"):
             state, _max, _used, count, _time = self._raw.info()
         return 0 if state in {libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED} else int(count)
 
     def document(self, *, inactive: bool = False) -> str:
         """The domain's XML, as it runs or as it would start."""
-        with self._connection.errors("read definition"):
+        with self._errors("read definition"):
             return str(self._raw.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
 
     def start(self) -> None:
         """From its managed save image when there is one."""
-        with self._connection.errors("start"):
+        with self._errors("start"):
             self._raw.create()
 
     def shut_down(self) -> None:
-        """Press the power button."""
-        with self._connection.errors("shut down"):
-            self._raw.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+        """Press the power button; already off is fine."""
+        with self._errors("shut down"):
+            try:
+                self._raw.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+            except libvirt.libvirtError:
+                if self._raw.isActive():
+                    raise
 
     def pull_plug(self) -> None:
         """Power off at once; already off is fine."""
-        with self._connection.errors("destroy"):
+        with self._errors("destroy"):
             if self._raw.isActive():
                 try:
                     self._raw.destroy()
@@ -217,27 +221,31 @@ class LiveDomain:
                         raise
 
     def pause(self) -> None:
-        with self._connection.errors("pause"):
+        with self._errors("pause"):
             self._raw.suspend()
 
     def unpause(self) -> None:
-        with self._connection.errors("unpause"):
-            self._raw.resume()
+        """Also wakes a guest that put itself to sleep (ACPI S3)."""
+        with self._errors("unpause"):
+            if self._raw.state(0)[0] == libvirt.VIR_DOMAIN_PMSUSPENDED:
+                self._raw.pMWakeup(0)
+            else:
+                self._raw.resume()
 
     def save(self) -> None:
         """Memory to disk, power off; starting it continues, running even when it was paused."""
-        with self._connection.errors("suspend"):
+        with self._errors("suspend"):
             self._raw.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
 
     def forget_save(self) -> None:
         """Throw the memory image away."""
-        with self._connection.errors("forget memory image"):
+        with self._errors("forget memory image"):
             if self._raw.hasManagedSaveImage(0):
                 self._raw.managedSaveRemove(0)
 
     def undefine(self) -> None:
         """With memory image, snapshots' metadata and NVRAM."""
-        with self._connection.errors("undefine"):
+        with self._errors("undefine"):
             self._raw.undefineFlags(_UNDEFINE_ALL)
 
     def abort_job(self) -> None:
@@ -250,7 +258,7 @@ class LiveDomain:
 
         Raises BackupUnsupported, HypervisorFailed.
         """
-        with self._connection.errors("back up"):
+        with self._errors("back up"):
             try:
                 self._raw.backupBegin(document, None, 0)
             except libvirt.libvirtError as error:
@@ -264,7 +272,7 @@ class LiveDomain:
         self._await_job("back up")
 
     def _await_job(self, call: str) -> None:
-        with self._connection.errors(call):
+        with self._errors(call):
             while self._raw.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:
                 time.sleep(_JOB_POLL_S)
             outcome = self._raw.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)

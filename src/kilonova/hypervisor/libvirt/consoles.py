@@ -3,22 +3,15 @@
 import os
 from pathlib import Path
 
-from kilonova.hypervisor.contracts import ConsoleEndpoint
+from kilonova.hypervisor.contracts import ConsoleEndpoint, NoSuchConsole
 from kilonova.hypervisor.libvirt.ground import Ground
 from kilonova.hypervisor.libvirt.xml import domain as xml
 from kilonova.hypervisor.libvirt.xml.tree import read
 from kilonova.hypervisor.transitions import must_act
-from kilonova.kit.errors import Unsupported
 
 MAX_LOG_BYTES = 4 * 1024**2
 """Above virtlogd's own bound (2 MiB), so this only acts where QEMU writes the file itself."""
 _KEPT_BYTES = MAX_LOG_BYTES // 4
-
-
-class NoSuchConsole(Unsupported):
-    """Guests of this driver have no console of the kind."""
-
-    template = "Guests on this host have no {kind} console"
 
 
 def tail(log: Path, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from kilonova.hypervisor.contracts import GuestState, NodeFacts
 from kilonova.hypervisor.libvirt import traits
-from kilonova.hypervisor.libvirt.build.cpu import model
+from kilonova.hypervisor.libvirt.builders.cpu import model
 from kilonova.hypervisor.libvirt.connection import DomainGone, LiveDomain
 from kilonova.hypervisor.libvirt.consoles import bound
 from kilonova.hypervisor.libvirt.ground import Ground

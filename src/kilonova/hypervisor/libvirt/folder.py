@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, InvalidImage, Progress
-from kilonova.hypervisor.libvirt.build.plan import DiskFile
+from kilonova.hypervisor.libvirt.builders.plan import DiskFile
 from kilonova.hypervisor.libvirt.images import config_drive
 from kilonova.hypervisor.libvirt.images.cache import CachedImage, ImageCache
 from kilonova.hypervisor.libvirt.images.tools import DiskTool

@@ -5,8 +5,8 @@ import logging
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, GuestState, Images
-from kilonova.hypervisor.libvirt.build.facets import build
-from kilonova.hypervisor.libvirt.build.plan import Plan
+from kilonova.hypervisor.libvirt.builders.facets import build
+from kilonova.hypervisor.libvirt.builders.plan import Plan
 from kilonova.hypervisor.libvirt.connection import Connection, DomainGone, LiveDomain
 from kilonova.hypervisor.libvirt.folder import GuestFolder, Storage
 from kilonova.hypervisor.libvirt.images.cache import ImageCache
@@ -66,7 +66,7 @@ class Ground:
     def note(self, domain: LiveDomain) -> xml.GuestNote | None:
         """What we wrote into the domain when we made it; None for a stranger's."""
         try:
-            found = read(xml.Domain, domain.document(inactive=True))
+            found = read(xml.Marked, domain.document(inactive=True))
         except DomainGone:
             return None
         return found.metadata.guest if found.metadata else None

@@ -1,13 +1,14 @@
 """Making and unmaking guests."""
 
 import contextlib
+import shutil
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import GuestSpec, GuestState, Progress
 from kilonova.hypervisor.libvirt import taps
 from kilonova.hypervisor.libvirt.connection import DomainGone
 from kilonova.hypervisor.libvirt.ground import Ground
-from kilonova.hypervisor.libvirt.snapshots import staging, sweep
+from kilonova.hypervisor.libvirt.snapshots import staging
 from kilonova.hypervisor.libvirt.xml import domain as xml
 from kilonova.hypervisor.libvirt.xml.tree import read
 from kilonova.kit.undo import UndoStack
@@ -22,8 +23,8 @@ class Lifecycle(Ground):
             domain = self.find(spec.uuid)
             if domain is not None and domain.power() in {PowerState.RUNNING, PowerState.PAUSED}:
                 return self.state_of(domain)
-            undo.push(self._remove, spec.uuid, tuple(nic.devname for nic in spec.nics))
-            if domain is None:
+            if domain is None:  # what this call did not make, it does not unmake
+                undo.push(self._remove, spec.uuid, tuple(nic.devname for nic in spec.nics))
                 folder = self.storage.make(spec, progress)
                 domain = self.define(spec, folder)
             progress("starting the guest")
@@ -33,7 +34,14 @@ class Lifecycle(Ground):
             return state
 
     def destroy(self, uuid: str) -> None:
-        """Files go only after the guest is surely off."""
+        """Files go only after the guest is surely off.
+
+        The plug is pulled before waiting for the guest's turn: that ends a polite shutdown or a snapshot under way.
+        """
+        domain = self.find(uuid)
+        if domain is not None:
+            with contextlib.suppress(DomainGone):
+                domain.pull_plug()
         with self.locks.hold(uuid):
             self._remove(uuid, ())
 
@@ -49,4 +57,4 @@ class Lifecycle(Ground):
                 domain.undefine()
         taps.remove_left_over(dict.fromkeys(devices))
         self.storage.folder(uuid).remove()
-        sweep(staging(self.options.snapshots, uuid))
+        shutil.rmtree(staging(self.options.snapshots, uuid), ignore_errors=True)

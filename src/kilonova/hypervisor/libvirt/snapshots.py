@@ -5,13 +5,14 @@ guest goes on meanwhile. Where that does not exist, the guest is paused for the 
 it stops. A guest that is off is copied from its file.
 """
 
+import contextlib
 import shutil
 from pathlib import Path
 from uuid import UUID
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import HypervisorFailed, Progress
-from kilonova.hypervisor.libvirt.build.plan import DiskFile
+from kilonova.hypervisor.libvirt.builders.plan import DiskFile
 from kilonova.hypervisor.libvirt.connection import BackupUnsupported, LiveDomain
 from kilonova.hypervisor.libvirt.ground import Ground
 from kilonova.hypervisor.libvirt.xml import backup
@@ -26,20 +27,15 @@ def staging(folder: Path, uuid: str) -> Path:
     return folder / str(UUID(uuid))
 
 
-def sweep(folder: Path) -> None:
-    """Remove a staging folder and all in it; missing is fine."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 class SnapshotTaker(Ground):
     """Implements ``contracts.Snapshots``."""
 
     def snapshot(self, uuid: str, image_id: str, progress: Progress) -> None:
         domain = self.need(uuid)
-        folder = staging(self.options.snapshots, uuid)
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        target = folder / f"{UUID(image_id)}.qcow2"
-        target.unlink(missing_ok=True)
+        folder = staging(self.options.snapshots, uuid) / str(UUID(image_id))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o711, parents=True)
+        target = folder / "disk.qcow2"
         try:
             progress("copying the root disk")
             with self.locks.hold(uuid):
@@ -47,7 +43,9 @@ class SnapshotTaker(Ground):
             progress("uploading the snapshot")
             self.images.upload(image_id, target, "qcow2")
         finally:
-            sweep(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another snapshot of this guest is under way
+                folder.parent.rmdir()
 
     def _copy(self, domain: LiveDomain, uuid: str, target: Path) -> None:
         root = self._root(uuid)
@@ -80,6 +78,7 @@ class SnapshotTaker(Ground):
             for disk in disks
             if disk.device == "disk"
         )
+        domain.abort_job()  # one that a killed agent left behind: this one holds the guest's lock
         try:
             domain.back_up(write(backup.Backup(disks=backup.BackupDisks(items=plan))))
         except BaseException:

@@ -45,12 +45,14 @@ class WsgiAdapter(BaseAdapter):
             return written.append
 
         try:
-            body = self._app(_environ(request), start_response)
+            body = _Body(self._app(_environ(request), start_response), written)
+            if not answer:
+                body.begin()
             status, headers = answer
         except Exception:
             LOG.exception("%s %s in this process", request.method, request.url)
-            body, status, headers = [b""], "500 Internal Server Error", []
-        return _response(request, status, headers, _Body(body, written))
+            body, status, headers = _Body([], []), "500 Internal Server Error", []
+        return _response(request, status, headers, body)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -79,6 +81,10 @@ class _Body(io.RawIOBase):
         self._source = parts
         self._parts: Iterator[bytes] = iter(parts)
         self._rest = b"".join(written)
+
+    def begin(self) -> None:
+        """Run the application up to its first bytes: a generator calls ``start_response`` only then."""
+        self._rest += next(self._parts, b"")
 
     def readable(self) -> bool:
         return True

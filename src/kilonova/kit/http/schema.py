@@ -51,7 +51,7 @@ class Object:
 
     fields: tuple[Field, ...]
     extra: "bool | Json" = False
-    pattern: Json | None = None
+    pattern: "Mapping[str, Json | Object | Array] | None" = None
     """patternProperties, for keys known by form."""
     rules: Json = field(default_factory=dict)
     """Further JSON schema keywords (minProperties, oneOf …)."""
@@ -72,7 +72,7 @@ class Object:
         if needed:
             out["required"] = needed
         if self.pattern:
-            out["patternProperties"] = dict(self.pattern)
+            out["patternProperties"] = {form: schema_at(value, version) for form, value in self.pattern.items()}
         return out
 
     def boundaries(self) -> set[Version]:
@@ -80,8 +80,8 @@ class Object:
         found = {f.since for f in self.fields} | {_next(f.until) for f in self.fields if f.until}
         if self.strict_since:
             found.add(self.strict_since)
-        for f in self.fields:
-            found |= boundaries_of(f.schema)
+        for schema in [*(f.schema for f in self.fields), *(self.pattern or {}).values()]:
+            found |= boundaries_of(schema)
         return found
 
 

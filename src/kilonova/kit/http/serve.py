@@ -1,5 +1,6 @@
 """Serving WSGI applications: threads in this process (cheroot), or worker processes (granian)."""
 
+import importlib.util
 import logging
 import threading
 from collections.abc import Callable
@@ -63,6 +64,6 @@ def serve_workers(target: str, host: str, port: int, *, workers: int, threads: i
         blocking_threads=threads,
         factory=True,
         log_access=False,
-        process_name=name,
+        process_name=name if importlib.util.find_spec("setproctitle") else None,
         respawn_failed_workers=True,
     ).serve()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from kilonova.kit.errors import Invalid, KilonovaError
+from kilonova.kit.errors import Invalid, KilonovaError, NotFound
 
 CHUNK = 1 << 18
 _QCOW2 = b"QFI\xfb"
@@ -26,6 +26,12 @@ class Incomplete(Invalid):
     """The client went away before the end."""
 
     template = "The upload ended after {received} bytes; {expected} were announced."
+
+
+class DataMissing(NotFound):
+    """The record says there is data, the disk says there is none."""
+
+    template = "No image data could be found for image {image_id}"
 
 
 class Readable(Protocol):
@@ -81,8 +87,12 @@ class ImageFiles:
         return stored
 
     def read(self, image_id: str, first: int, count: int) -> Iterator[bytes]:
-        """``count`` bytes from ``first``. Raises FileNotFoundError at once, not at the first chunk."""
-        return _chunks((self._directory / image_id).open("rb"), first, count)
+        """``count`` bytes from ``first``. Raises DataMissing at once, not at the first chunk."""
+        try:
+            source = (self._directory / image_id).open("rb")
+        except FileNotFoundError as error:
+            raise DataMissing(image_id=image_id) from error
+        return _chunks(source, first, count)
 
     def remove(self, image_id: str) -> None:
         """Forget an image's data; without any nothing happens."""

@@ -27,7 +27,11 @@ def bind(port: Document, *, filtered: bool, failed: Mapping[str, str]) -> bool:
     host = port["binding:host_id"]
     if port["device_owner"].startswith("network:"):
         up = port["network_id"] not in failed and port["device_owner"] != "network:floatingip"
-        after = (UNBOUND, {}, "ACTIVE" if up else ("N/A" if "floatingip" in port["device_owner"] else "DOWN"))
+        after: tuple[str, Document, str] = (
+            UNBOUND,
+            {},
+            "ACTIVE" if up else ("N/A" if "floatingip" in port["device_owner"] else "DOWN"),
+        )
     elif not host:
         after = (UNBOUND, {}, "DOWN")
     elif port["binding:vnic_type"] != "normal" or port["network_id"] in failed:

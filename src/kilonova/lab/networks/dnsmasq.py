@@ -24,13 +24,14 @@ class Dnsmasqs:
         changed = processes.write(directory / "conf", text)
         guests = processes.write(directory / "hosts", dhcp.hosts(wanted))
         guests = processes.write(directory / "names", dhcp.names(wanted)) or guests
-        leases = directory / "leases"
-        before = leases.read_text() if leases.exists() else ""
-        kept = dhcp.live_leases(before, wanted.leases)
+        before = _read(directory / "leases")
+        stale = dhcp.live_leases(before, wanted.leases) != before
         pid = processes.running(directory / "pid", str(directory / "conf"))
-        if pid is None or changed or kept != before:
+        if pid is None or changed or stale:
             processes.stop(directory / "pid", str(directory / "conf"))
-            processes.write(leases, kept)
+            # Read again: it wrote the file a last time while ending.
+            kept = dhcp.live_leases(_read(directory / "leases"), wanted.leases)
+            processes.write(directory / "leases", kept)
             processes.run("dnsmasq", f"--conf-file={directory / 'conf'}")
         elif guests:
             processes.reload(pid)
@@ -50,3 +51,7 @@ class Dnsmasqs:
         directory = self._directory / network_id
         processes.stop(directory / "pid", str(directory / "conf"))
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

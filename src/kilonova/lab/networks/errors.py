@@ -181,6 +181,12 @@ class PortBound(Conflict):
     template = "Unable to complete operation on port {port_id}, port is already bound."
 
 
+class PortSecurityAndIPRequiredForSecurityGroups(Invalid):
+    """A new port without port security cannot have groups."""
+
+    template = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
 class PortSecurityPortHasSecurityGroup(Conflict):
     """Security groups need port security."""
 

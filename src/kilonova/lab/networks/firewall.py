@@ -8,7 +8,7 @@ The connection tracking of the host is the only one, so replies pass everywhere.
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, collapse_addresses
 
-from kilonova.lab.networks.plan import GuestPort, Group, HostPlan, Rule
+from kilonova.lab.networks.plan import Group, GuestPort, HostPlan, Rule
 
 TABLE = "kilonova"
 BRIDGES = "kn-*"
@@ -55,7 +55,7 @@ def _inet(plan: HostPlan) -> Iterator[str]:
 
 
 def _filter(plan: HostPlan) -> Iterator[str]:
-    """Between bridges only where a router joins them; then the rules of the port that sends and the one that receives."""
+    """Between bridges only where a router joins them; then the rules of the sending and of the receiving port."""
     yield f"""
 chain forwarded {{
     type filter hook forward priority filter; policy accept;
@@ -118,8 +118,8 @@ chain departing {{
         outside, address = router.outside
         for _, cidr in router.inside:
             yield f'    oifname "{outside}" ip saddr {cidr} snat ip to {address}'
-    for bridge, cidr in _uplinked(plan):
-        yield f'    iifname "{bridge}" oifname != "{BRIDGES}" ip saddr {cidr} masquerade'
+    for name, cidr in _uplinked(plan):
+        yield f'    iifname "{name}" oifname != "{BRIDGES}" ip saddr {cidr} masquerade'
     yield "}"
 
 

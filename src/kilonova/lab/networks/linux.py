@@ -1,7 +1,8 @@
 """The plumbing of a Linux host, with the programs ``ip``, ``nft`` and ``dnsmasq``. Needs root.
 
 Ours are: bridges whose alias says ``kilonova:<network id>``, the nftables tables named ``kilonova``, and the processes
-whose pid files are below the state path. Nothing else is touched, except ``net.ipv4.ip_forward`` (put back on teardown).
+whose pid files are below the state path. Nothing else is touched, except ``net.ipv4.ip_forward``, which teardown puts
+back.
 """
 
 import json
@@ -109,7 +110,7 @@ class LinuxPlumbing:
             # The MAC address is fixed: else it would follow the bridge's members and guests would lose their gateway.
             settings = ("alias", alias, "address", _mac(bridge.network_id), "mtu", str(bridge.mtu), "up")
             run("ip", "link", "set", bridge.name, *settings)
-            Path(f"/proc/sys/net/ipv6/conf/{bridge.name}/disable_ipv6").write_text("1")
+            _tune(bridge.name)
             if self.abilities().bridged_filter:
                 run("ip", "link", "set", bridge.name, "type", "bridge", "nf_call_iptables", "1")
         present = _addresses(link or {})
@@ -136,7 +137,7 @@ class LinuxPlumbing:
 
 
 def _links() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run("ip", "-json", "address", "show"))
+    found: list[dict[str, Any]] = json.loads(run("ip", "-json", "-details", "address", "show"))
     return found
 
 
@@ -149,6 +150,15 @@ def _addresses(link: dict[str, Any]) -> list[str]:
     return [f"{entry['local']}/{entry['prefixlen']}" for entry in entries]
 
 
+def _tune(bridge: str) -> None:
+    # Without it, removing an address takes along the others of its subnet that came later.
+    Path(f"/proc/sys/net/ipv4/conf/{bridge}/promote_secondaries").write_text("1")
+    # Hosts may have no IPv6 at all.
+    quiet = Path(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6")
+    if quiet.exists():
+        quiet.write_text("1")
+
+
 def _mac(network_id: str) -> str:
     return "fe:16:3e:" + ":".join(f"{byte:02x}" for byte in sha256(network_id.encode()).digest()[:3])
 
@@ -158,9 +168,9 @@ def _probe() -> Abilities:
     if not _BRIDGED.exists() and shutil.which("modprobe"):
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
     bridged = _BRIDGED.exists()
-    rule = "ether type arp arp saddr ip 0.0.0.0 accept; ether type ip ip saddr 0.0.0.0 udp sport 68 accept;"
-    chain = f"chain c {{ type filter hook prerouting priority -200; {rule} }}"
-    text = f"table bridge {_PROBE} {{ {chain} }}\ndelete table bridge {_PROBE}\n"
+    rules = "ether type arp arp saddr ip 0.0.0.0 accept\nether type ip ip saddr 0.0.0.0 udp sport 68 accept"
+    chain = f"chain c {{\ntype filter hook prerouting priority -200;\n{rules}\n}}"
+    text = f"table bridge {_PROBE} {{\n{chain}\n}}\ndelete table bridge {_PROBE}\n"
     try:
         run("nft", "-f", "-", text=text)
         spoofing = True

@@ -1,8 +1,8 @@
 """Leads guests to the compute metadata service, saying who asks.
 
-A guest's request to 169.254.169.254:80 is redirected to this proxy on its way into the host. The sender's address is the
-guest's (anti-spoofing holds it to that, and no two subnets of the lab overlap), so it names the port, the server and the
-project; the headers are those Neutron's metadata agent sends, signed with the shared secret.
+A guest's request to 169.254.169.254:80 is redirected to this proxy on its way into the host. The sender's address is
+the guest's (anti-spoofing holds it to that, and no two subnets of the lab overlap), so it names the port, the server
+and the project; the headers are those Neutron's metadata agent sends, signed with the shared secret.
 """
 
 import hashlib

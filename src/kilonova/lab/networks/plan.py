@@ -175,7 +175,7 @@ def _bridge(view: _View, network: Document) -> Bridge:
     for subnet in view.subnets_of(network["id"]):
         gateway = subnet["gateway_ip"]
         free = gateway is not None and (subnet["id"], gateway) not in view.held
-        # Nobody else is the gateway: the host answers, so that guests that know no other route reach the metadata service.
+        # Nobody else is the gateway: the host answers, and guests that know no other route reach the metadata service.
         if free and (subnet["enable_dhcp"] or network["router:external"]):
             found.append(view.with_length({"subnet_id": subnet["id"], "ip_address": gateway}))
     found += [view.with_length(e) for p in mine if p["device_owner"] == DHCP_OWNER for e in p["fixed_ips"]]

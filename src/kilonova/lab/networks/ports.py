@@ -59,6 +59,8 @@ def _store(work: Work, network: Document, port: Document) -> Document:
     if wanted is None:
         wanted = [security_groups.default_of(work, port["project_id"])["id"]] if _defaults_apply(port) else []
     port["security_groups"] = _groups(work, port, wanted)
+    if port["security_groups"] and not port["port_security_enabled"]:
+        raise errors.PortSecurityAndIPRequiredForSecurityGroups
     _check_security(port)
     port |= {"status": "DOWN", "binding:vif_type": binding.UNBOUND, "binding:vif_details": {}, "extra_dhcp_opts": []}
     return work.docs.insert("port", port)

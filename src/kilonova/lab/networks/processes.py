@@ -43,11 +43,20 @@ def stop(pid_file: Path, mark: str) -> None:
     if pid is not None:
         _signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + _PATIENCE
-        while running(pid_file, mark) == pid and time.monotonic() < deadline:
+        while not ended(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
-        if running(pid_file, mark) == pid:
+        if not ended(pid):
             _signal(pid, signal.SIGKILL)
     pid_file.unlink(missing_ok=True)
+
+
+def ended(pid: int) -> bool:
+    """Is the process gone, or a zombie that holds neither files nor sockets any more?"""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state in ("Z", "X")
 
 
 def reload(pid: int) -> None:

@@ -1,6 +1,6 @@
 """Lists: filters by any field, chosen fields, sorting, paging."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kilonova.kit.http.endpoint import Call
@@ -74,12 +74,16 @@ def ordered(call: Call, documents: list[Document], known: Sequence[str]) -> list
             raise errors.InvalidInput(field="sort_key", reason=f"'{key}' is invalid attribute for sorting")
     directions += ["asc"] * (len(keys) - len(directions))
     for key, direction in reversed(list(zip(keys, directions, strict=True))):
-        documents = sorted(documents, key=lambda d, k=key: _sortable(d.get(k)), reverse=direction == "desc")
+        documents = sorted(documents, key=_by(key), reverse=direction == "desc")
     return documents[::-1] if _reversed(call) else documents
 
 
 def _reversed(call: Call) -> bool:
     return (call.one("page_reverse") or "").lower() in _TRUE
+
+
+def _by(key: str) -> Callable[[Document], tuple[bool, float, str]]:
+    return lambda document: _sortable(document.get(key))
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:

@@ -4,6 +4,7 @@ The default group lets everything out and lets in only what comes from members o
 guest, add rules: ``openstack security group rule create --protocol icmp default``.
 """
 
+from ipaddress import IPv6Network
 from typing import Any
 
 from kilonova.lab.networks import addresses, errors, quotas
@@ -182,8 +183,15 @@ def _check_remote(work: Work, rule: Document) -> None:
         return
     if rule["ethertype"] == "IPv4":
         rule["remote_ip_prefix"] = str(addresses.parse_cidr("remote_ip_prefix", prefix))
-    elif ":" not in prefix:
-        raise errors.InvalidInput(field="remote_ip_prefix", reason=f"'{prefix}' is not an IPv6 cidr")
+    else:
+        rule["remote_ip_prefix"] = _ipv6(prefix)
+
+
+def _ipv6(prefix: str) -> str:
+    try:
+        return str(IPv6Network(prefix, strict=False))
+    except ValueError:
+        raise errors.InvalidInput(field="remote_ip_prefix", reason=f"'{prefix}' is not an IPv6 cidr") from None
 
 
 def _change_rule(work: Work, rule: Document, changes: Document) -> Document:

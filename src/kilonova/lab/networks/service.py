@@ -44,10 +44,9 @@ class LabNetworks:
 
     def change(self, caller: Caller, work: Callable[[Work], T]) -> T:
         """``work`` in a transaction, and the host made to fit. Raises PlumbingFailed and what ``work`` does."""
-        reserved = self._plumbing.host_networks()
 
         def run(documents: Documents) -> T:
-            answer = work(Work(documents, caller, self.options, reserved))
+            answer = work(Work(documents, caller, self.options, self._plumbing.host_networks))
             self._fit(documents)
             return answer
 

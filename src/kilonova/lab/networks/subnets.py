@@ -64,7 +64,7 @@ def _check_overlap(work: Work, cidr: IPv4Network) -> None:
                 f"({other['cidr']}); all subnets of the lab share one routing table"
             )
             raise errors.InvalidInput(field="cidr", reason=reason)
-    for used in work.host_networks:
+    for used in work.host_networks():
         if cidr.overlaps(used):
             raise errors.InvalidInput(field="cidr", reason=f"{cidr} overlaps {used}, which this host uses itself")
 
@@ -87,14 +87,14 @@ def _check_details(cidr: IPv4Network, given: Document) -> None:
 def _change(work: Work, subnet: Document, changes: Document) -> Document:
     cidr = IPv4Network(subnet["cidr"])
     _check_details(cidr, changes)
-    gateway = changes.get("gateway_ip", subnet["gateway_ip"])
+    gateway: str | None = changes.get("gateway_ip", subnet["gateway_ip"])
     if gateway != subnet["gateway_ip"] and subnet["gateway_ip"] is not None:
         holder = work.docs.holder(subnet["id"], subnet["gateway_ip"])
         port = work.docs.get("port", holder) if holder else None
         if port is not None and port["device_owner"] == ports.ROUTER_INTERFACE:
             raise errors.GatewayIpInUse(ip_address=subnet["gateway_ip"], port_id=port["id"])
     if "allocation_pools" in changes or "gateway_ip" in changes:
-        pools = changes.get("allocation_pools", subnet["allocation_pools"])
+        pools: list[addresses.Pool] = changes.get("allocation_pools") or subnet["allocation_pools"]
         changes["allocation_pools"] = addresses.check_pools(cidr, pools, gateway)
     subnet.update(changes)
     work.docs.save("subnet", subnet)

@@ -61,7 +61,7 @@ def _external(work: Work) -> Document:
 
 
 def _free_cidr(work: Work) -> IPv4Network:
-    used = [IPv4Network(subnet["cidr"]) for subnet in work.docs.select("subnet")] + list(work.host_networks)
+    used = [IPv4Network(subnet["cidr"]) for subnet in work.docs.select("subnet")] + list(work.host_networks())
     for candidate in IPv4Network(work.options.auto_allocated_range).subnets(new_prefix=_PREFIX):
         if not any(candidate.overlaps(other) for other in used):
             return candidate

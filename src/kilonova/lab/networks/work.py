@@ -1,7 +1,7 @@
 """One unit of work: the documents, who asks, and what the lab allows."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -40,8 +40,8 @@ class Work:
     docs: Documents
     caller: Caller
     options: LabNetworkOptions
-    host_networks: Sequence[IPv4Network] = ()
-    """What this host uses itself; subnets must keep off."""
+    host_networks: Callable[[], Sequence[IPv4Network]] = tuple
+    """Asks what this host uses itself; subnets must keep off."""
 
     def must(self, kind: str, document_id: str) -> Document:
         """The document, whoever asks. Raises …NotFound."""

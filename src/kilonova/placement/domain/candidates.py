@@ -1,7 +1,8 @@
 """Allocation candidates: every way to serve a demand from one tree and what is shared with it.
 
-The groups become *choices* (one per suffixed group, one per class of the unsuffixed group), each with the providers that
-could serve it. A depth-first search assigns providers choice by choice and cuts a branch as soon as it cannot end well:
+The groups become *choices* (one per suffixed group, one per class of the unsuffixed group), each with the providers
+that could serve it. A depth-first search assigns providers choice by choice and cuts a branch as soon as it cannot end
+well:
 
 * the units still to place of a class exceed what its remaining providers have free,
 * groups to be kept apart cannot all find a provider of their own (matching),
@@ -121,9 +122,17 @@ def _meets(group: Group, provider: Provider, root: Provider | None) -> bool:
     """
     condition = group.condition
     if group.suffix:
-        return _aggregates_fit(condition, provider.aggregates) and _in_tree(condition, provider) and provider.has_traits(condition)
+        return (
+            _aggregates_fit(condition, provider.aggregates)
+            and _in_tree(condition, provider)
+            and provider.has_traits(condition)
+        )
     aggregates = provider.aggregates if root is None else provider.aggregates | root.aggregates
-    return not (condition.forbidden & provider.traits) and _aggregates_fit(condition, aggregates) and _in_tree(condition, provider)
+    return (
+        not (condition.forbidden & provider.traits)
+        and _aggregates_fit(condition, aggregates)
+        and _in_tree(condition, provider)
+    )
 
 
 def _in_tree(condition: Condition, provider: Provider) -> bool:

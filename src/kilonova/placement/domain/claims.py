@@ -29,7 +29,7 @@ class Claim:
     """None, also below: as it is, or the placeholder for a new consumer."""
     user_id: str | None = None
     consumer_type: str | None = None
-    generation: int | None | Unchecked = Unchecked.UNCHECKED
+    generation: int | Unchecked | None = Unchecked.UNCHECKED
     """What the request saw; None: the consumer must be new."""
 
     def check_generation(self, present: int | None) -> None:

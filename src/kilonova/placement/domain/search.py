@@ -42,11 +42,7 @@ class Search:
             yield from self._descend()
 
     def _descend(self) -> Iterator[tuple[Provider, ...]]:
-        depth = len(self._assigned)
-        if depth == len(self._choices):
-            yield tuple(self._assigned)
-            return
-        choice = self._choices[depth]
+        choice = self._choices[len(self._assigned)]
         for provider in choice.options:
             if not self._fits(choice, provider):
                 continue
@@ -56,6 +52,10 @@ class Search:
 
     def _below(self) -> Iterator[tuple[Provider, ...]]:
         """What follows from the present state, unless that is known to be nothing (or nothing new)."""
+        if len(self._assigned) == len(self._choices):
+            if self._traits_reachable() and self._subtrees_possible():
+                yield tuple(self._assigned)
+            return
         state = self._state()
         if state in self._dead or state in self._done or not self._hopeful():
             return

@@ -25,7 +25,7 @@ from kilonova.placement.store.providers import ProviderRow, bump_generations, fi
 
 A = t.allocations.c
 C = t.consumers.c
-I = t.inventories.c  # noqa: E741  # as short as its siblings
+INV = t.inventories.c
 P = t.providers.c
 _SLOTS_A_STATEMENT = 64
 
@@ -75,7 +75,13 @@ class Allocations:
 
     def of_consumer(self, uuid: str) -> Consumer | None:
         """None when it holds nothing."""
-        columns = (A.class_id, A.used, A.updated_at, P.uuid.label("provider"), P.generation.label("provider_generation"))
+        columns = (
+            A.class_id,
+            A.used,
+            A.updated_at,
+            P.uuid.label("provider"),
+            P.generation.label("provider_generation"),
+        )
         query = (
             sa.select(C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, *columns)
             .join(A.consumer_id.table, A.consumer_id == C.id)
@@ -184,7 +190,9 @@ class Allocations:
         wanted: Mapping[str, Mapping[Slot, int]],
     ) -> None:
         now = self._clock.now()
-        ids = self._write_consumers(connection, [c for c in claims if c.consumer in wanted or c.consumer in present], present, now)
+        ids = self._write_consumers(
+            connection, [c for c in claims if c.consumer in wanted or c.consumer in present], present, now
+        )
         touched = {slot[0] for p in present.values() for slot in p.slots} | {
             slot[0] for slots in wanted.values() for slot in slots
         }
@@ -223,7 +231,7 @@ class Allocations:
         rows = [
             {
                 "uuid": claim.consumer,
-                "generation": 0,
+                "generation": 1,
                 "project_id": claim.project_id or project,
                 "user_id": claim.user_id or user,
                 "consumer_type": claim.consumer_type,
@@ -234,7 +242,8 @@ class Allocations:
         try:
             if len(rows) == 1:
                 result = connection.execute(sa.insert(t.consumers).values(**rows[0]))
-                return {fresh[0].consumer: result.inserted_primary_key[0]}
+                own = result.inserted_primary_key
+                return {fresh[0].consumer: own[0]}  # type: ignore[index]  # an insert of one row has it
             connection.execute(sa.insert(t.consumers), rows)
         except IntegrityError as error:
             _raise_raced(fresh, error)
@@ -288,8 +297,8 @@ def _stocks(
 ) -> dict[str, tuple[int, dict[int, Stock]]]:
     """Provider uuid → (id, stock by class id)."""
     query = (
-        sa.select(P.id, P.uuid, I.class_id, I.capacity, I.used, I.min_unit, I.max_unit, I.step_size)
-        .outerjoin(t.inventories, sa.and_(I.provider_id == P.id, I.class_id.in_(class_ids)))
+        sa.select(P.id, P.uuid, INV.class_id, INV.capacity, INV.used, INV.min_unit, INV.max_unit, INV.step_size)
+        .outerjoin(t.inventories, sa.and_(INV.provider_id == P.id, INV.class_id.in_(class_ids)))
         .where(P.uuid.in_(uuids))
     )
     found: dict[str, tuple[int, dict[int, Stock]]] = {}
@@ -322,14 +331,17 @@ def _guarded(count: int) -> sa.Update:
     """One UPDATE of ``count`` inventories; binds p0, c0, d0 … (provider, class, difference)."""
 
     def row(i: int) -> sa.ColumnElement[bool]:
-        return sa.and_(I.provider_id == sa.bindparam(f"p{i}", type_=sa.Integer), I.class_id == sa.bindparam(f"c{i}", type_=sa.Integer))
+        return sa.and_(
+            INV.provider_id == sa.bindparam(f"p{i}", type_=sa.Integer),
+            INV.class_id == sa.bindparam(f"c{i}", type_=sa.Integer),
+        )
 
     def delta(i: int) -> sa.BindParameter[int]:
         return sa.bindparam(f"d{i}", type_=sa.BigInteger)
 
     change = sa.case(*((row(i), delta(i)) for i in range(count)), else_=0)
-    fits = [sa.and_(row(i), sa.or_(I.used + delta(i) <= I.capacity, delta(i) < 0)) for i in range(count)]
-    return sa.update(t.inventories).where(sa.or_(*fits)).values(used=I.used + change)
+    fits = [sa.and_(row(i), sa.or_(INV.used + delta(i) <= INV.capacity, delta(i) < 0)) for i in range(count)]
+    return sa.update(t.inventories).where(sa.or_(*fits)).values(used=INV.used + change)
 
 
 def _consumer(rows: Sequence[Any], names: Mapping[int, str]) -> Consumer | None:
@@ -337,9 +349,7 @@ def _consumer(rows: Sequence[Any], names: Mapping[int, str]) -> Consumer | None:
         return None
     first = rows[0]
     newest = max(row.updated_at for row in rows)
-    found = Consumer(
-        first.uuid, first.generation, first.project_id, first.user_id, first.consumer_type, newest
-    )
+    found = Consumer(first.uuid, first.generation, first.project_id, first.user_id, first.consumer_type, newest)
     for row in rows:
         holding = found.holdings.setdefault(row.provider, Holding(row.provider, row.provider_generation))
         holding.resources[names[row.class_id]] = row.used

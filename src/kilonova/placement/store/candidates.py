@@ -1,7 +1,6 @@
-"""Feeding the search for allocation candidates: SQL picks trees that may serve and loads only those.
+"""Feeding the search for allocation candidates: SQL picks trees that may serve, and only those are loaded.
 
-One statement names roots whose trees have, by index look-ups, what each group needs at least; for flat providers it is
-exact. Trees are loaded in batches as the search asks for more, so a limit of ten loads tens of providers, not the cloud.
+Trees are loaded in batches as the search asks for more, so a limit of ten loads tens of providers, not the cloud.
 Nothing here reads allocations.
 """
 
@@ -16,19 +15,12 @@ from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.engine import Database
 from kilonova.placement.domain.candidates import Candidate, Strategy, candidates, distinct
-from kilonova.placement.domain.demand import Condition, Demand, Group
+from kilonova.placement.domain.demand import Demand
 from kilonova.placement.domain.inventory import Stock
 from kilonova.placement.domain.names import SHARING_TRAIT
 from kilonova.placement.domain.topology import Provider, Tree, grow
 from kilonova.placement.store import tables as t
-from kilonova.placement.store.filters import (
-    Clause,
-    condition_clauses,
-    in_aggregates,
-    offers,
-    with_traits,
-    without_traits,
-)
+from kilonova.placement.store.coarse import tree_clauses
 from kilonova.placement.store.names import NameBook
 
 P = t.providers.c
@@ -148,7 +140,11 @@ class _Run:
 
     def _batches(self, limit: int | None, rng: random.Random | None) -> Iterator[list[int]]:
         """Ids of roots worth loading, in order (or shuffled), in growing batches."""
-        query = sa.select(P.id).where(P.root_id == P.id, *self._tree_clauses()).order_by(P.id)
+        query = (
+            sa.select(P.id)
+            .where(P.root_id == P.id, *tree_clauses(self.demand, self.classes, self.traits, self.sharing))
+            .order_by(P.id)
+        )
         if limit is None or rng is not None:
             roots = list(self.connection.scalars(query))
             if rng is not None:
@@ -165,59 +161,10 @@ class _Run:
                 return
             last, size = batch[-1], size * 4
 
-    def _tree_clauses(self) -> list[Clause]:
-        demand = self.demand
-        found = [with_traits(P.id, [self.traits[n] for n in names]) for names in demand.root.required]
-        if demand.root.forbidden:
-            found.append(without_traits(P.id, [self.traits[n] for n in demand.root.forbidden]))
-        for group in demand.groups:
-            found.extend(self._group_clauses(group))
-        return found
-
-    def _group_clauses(self, group: Group) -> list[Clause]:
-        """What a tree must have to serve a group, alone or with what is shared with it."""
-        found: list[Clause] = []
-        helpers = [s for s in self.sharing if any(name in s.stocks for name in group.resources)]
-        if group.condition.in_tree is not None and not helpers:
-            found.append(P.id == int(group.condition.in_tree))
-        if not helpers:
-            found.extend(with_traits(P.id, [self.traits[n] for n in names], by="root_id") for names in group.condition.required)
-            found.extend(in_aggregates(P.id, uuids, by="root_id") for uuids in group.condition.member_of)
-        for resources, clause in self._served(group):
-            reach = self._reach([s for s in helpers if any(name in s.stocks for name in resources)])
-            found.append(clause if reach is None else sa.or_(clause, reach))
-        return found
-
-    def _reach(self, helpers: Sequence[Provider]) -> Clause | None:
-        """Roots of trees that one of the sharing providers reaches."""
-        shared = frozenset().union(*(s.aggregates for s in helpers))
-        return in_aggregates(P.id, shared, by="root_id") if shared else None
-
-    def _served(self, group: Group) -> list[tuple[Mapping[str, int], Clause]]:
-        """Some provider of the tree gives … : all of a suffixed group, or each class of the unsuffixed one."""
-        if not group.resources:
-            return []
-        if group.suffix:
-            return [(group.resources, self._one_gives(group.resources, group.condition))]
-        loose = Condition(forbidden=group.condition.forbidden)
-        parts = [{name: amount} for name, amount in group.resources.items()]
-        return [(part, self._one_gives(part, loose)) for part in parts]
-
-    def _one_gives(self, resources: Mapping[str, int], condition: Condition) -> Clause:
-        first, *others = [(self.classes[name], amount) for name, amount in resources.items()]
-        stock = t.inventories.alias()
-        clauses: list[Clause] = [stock.c.root_id == P.id, *offers(stock, *first)]
-        for class_id, amount in others:
-            more = t.inventories.alias()
-            same = more.c.provider_id == stock.c.provider_id
-            clauses.append(sa.exists().where(same, *offers(more, class_id, amount)).correlate(stock))
-        clauses.extend(condition_clauses(stock.c.provider_id, condition, self.traits))
-        return sa.exists().where(*clauses).correlate(t.providers)
-
     def _load_sharing(self, trait_id: int) -> None:
         """Sharing providers that have something asked for, with the aggregates they share by."""
-        S = t.provider_traits.alias()  # noqa: N806  # a table
-        ids = sa.select(S.c.provider_id).where(S.c.trait_id == trait_id)
+        named = t.provider_traits.c
+        ids = sa.select(named.provider_id).where(named.trait_id == trait_id)
         stock = t.inventories.c
         query = (
             sa.select(P.id, P.root_id, t.aggregates.c.uuid)
@@ -291,7 +238,10 @@ class _Run:
             return {}
         c, names = t.provider_traits.c, {i: n for n, i in self.traits.items()}
         where = (c.root_id.in_(roots), c.trait_id.in_(sorted(names)))
-        return _gathered((row[0], names[row[1]]) for row in self.connection.execute(sa.select(c.provider_id, c.trait_id).where(*where)))
+        return _gathered(
+            (row[0], names[row[1]])
+            for row in self.connection.execute(sa.select(c.provider_id, c.trait_id).where(*where))
+        )
 
     def _aggregates_of(self, roots: Sequence[int], uuids: Collection[str]) -> dict[int, frozenset[str]]:
         if not uuids:

@@ -55,9 +55,7 @@ def outside_aggregates(column: sa.ColumnElement[int], uuids: Collection[str]) ->
     return ~sa.exists().where(table.c.provider_id == column, table.c.aggregate_id.in_(named))
 
 
-def condition_clauses(
-    column: sa.ColumnElement[int], condition: Condition, traits: Mapping[str, int]
-) -> list[Clause]:
+def condition_clauses(column: sa.ColumnElement[int], condition: Condition, traits: Mapping[str, int]) -> list[Clause]:
     """Traits and aggregates of the very provider ``column``."""
     found = [with_traits(column, [traits[n] for n in names]) for names in condition.required]
     if condition.forbidden:

@@ -22,7 +22,7 @@ from kilonova.placement.store import tables as t
 from kilonova.placement.store.names import NameBook
 from kilonova.placement.store.providers import ProviderRow, claim_generation, find
 
-I = t.inventories.c  # noqa: E741  # as short as P for providers
+INV = t.inventories.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,15 @@ def _held(row: Any) -> Held:
 
 
 def put(
-    connection: Connection, provider: ProviderRow, wanted: Mapping[int, Inventory], present: Collection[int], now: datetime
+    connection: Connection,
+    provider: ProviderRow,
+    wanted: Mapping[int, Inventory],
+    present: Collection[int],
+    now: datetime,
 ) -> None:
     """Write inventories by class id; those in ``present`` exist and keep their use."""
     for class_id in sorted(wanted.keys() & set(present)):
-        where = (I.provider_id == provider.id, I.class_id == class_id)
+        where = (INV.provider_id == provider.id, INV.class_id == class_id)
         connection.execute(sa.update(t.inventories).where(*where).values(**_values(wanted[class_id], now)))
     fresh = [
         {"provider_id": provider.id, "class_id": c, "root_id": provider.root_id, "used": 0, **_values(wanted[c], now)}
@@ -78,8 +82,8 @@ def drop(connection: Connection, provider: ProviderRow, gone: Mapping[int, str])
     """Remove inventories (class id → name). Raises InventoryInUse."""
     if not gone:
         return
-    where = (I.provider_id == provider.id, I.class_id.in_(sorted(gone)))
-    used = connection.scalars(sa.select(I.class_id).where(*where, I.used > 0)).all()
+    where = (INV.provider_id == provider.id, INV.class_id.in_(sorted(gone)))
+    used = connection.scalars(sa.select(INV.class_id).where(*where, INV.used > 0)).all()
     if used:
         raise InventoryInUse(classes=", ".join(sorted(gone[i] for i in used)), uuid=provider.uuid)
     try:
@@ -96,18 +100,18 @@ class Inventories:
         self._clock = clock
         self._classes = classes
 
-    def list(self, uuid: str) -> tuple[ProviderRow, dict[str, Held]]:
+    def of(self, uuid: str) -> tuple[ProviderRow, dict[str, Held]]:
         """The provider and its inventories by class, by name. Raises ProviderNotFound."""
         with self._database.read() as connection:
             provider = find(connection, uuid)
-            rows = connection.execute(sa.select(t.inventories).where(I.provider_id == provider.id)).all()
+            rows = connection.execute(sa.select(t.inventories).where(INV.provider_id == provider.id)).all()
             names = self._classes.names(connection, [row.class_id for row in rows])
         found = {names[row.class_id]: _held(row) for row in rows}
         return provider, dict(sorted(found.items()))
 
     def get(self, uuid: str, name: str) -> tuple[ProviderRow, Held]:
         """Raises ProviderNotFound, InventoryNotFound."""
-        provider, found = self.list(uuid)
+        provider, found = self.of(uuid)
         if name not in found:
             raise InventoryNotFound(name=name, uuid=uuid)
         return provider, found[name]
@@ -131,7 +135,7 @@ class Inventories:
     def _replace(
         self, connection: Connection, provider: ProviderRow, wanted: Mapping[int, Inventory], now: datetime
     ) -> None:
-        present = set(connection.scalars(sa.select(I.class_id).where(I.provider_id == provider.id)))
+        present = set(connection.scalars(sa.select(INV.class_id).where(INV.provider_id == provider.id)))
         names = self._classes.names(connection, present)
         drop(connection, provider, {i: names[i] for i in present - wanted.keys()})
         put(connection, provider, wanted, present, now)
@@ -166,8 +170,10 @@ class Inventories:
             class_id = self._classes.ids(connection, [name]).get(name)
             now = self._clock.now()
             moved = claim_generation(connection, provider, generation, now)
-            where = (I.provider_id == provider.id, I.class_id == class_id)
-            if not connection.execute(sa.update(t.inventories).where(*where).values(**_values(inventory, now))).rowcount:
+            where = (INV.provider_id == provider.id, INV.class_id == class_id)
+            if not connection.execute(
+                sa.update(t.inventories).where(*where).values(**_values(inventory, now))
+            ).rowcount:
                 raise NoInventoryToUpdate(name=name, uuid=uuid)
             return moved
 
@@ -182,7 +188,7 @@ class Inventories:
         def work(connection: Connection) -> None:
             provider = find(connection, uuid)
             claim_generation(connection, provider, None, self._clock.now())
-            present = connection.scalars(sa.select(I.class_id).where(I.provider_id == provider.id)).all()
+            present = connection.scalars(sa.select(INV.class_id).where(INV.provider_id == provider.id)).all()
             names = self._classes.names(connection, present)
             gone = {i: names[i] for i in present if name is None or names[i] == name}
             if name is not None and not gone:

@@ -12,7 +12,7 @@ from kilonova.kit import codec
 from kilonova.kit.clock import Clock
 from kilonova.kit.db.engine import Database, DatabaseBusy
 from kilonova.placement.store import tables as t
-from kilonova.placement.store.names import Named, NameBook
+from kilonova.placement.store.names import NameBook, Named
 from kilonova.placement.store.providers import ProviderRow, claim_generation, find
 
 G = t.aggregates.c
@@ -26,12 +26,12 @@ class ProviderTraits:
         self._clock = clock
         self._traits = traits
 
-    def list(self, uuid: str) -> tuple[ProviderRow, list[Named]]:
+    def of(self, uuid: str) -> tuple[ProviderRow, list[Named]]:
         """By name. Raises ProviderNotFound."""
         with self._database.read() as connection:
-            return self._list(connection, find(connection, uuid))
+            return self._read(connection, find(connection, uuid))
 
-    def _list(self, connection: Connection, provider: ProviderRow) -> tuple[ProviderRow, list[Named]]:
+    def _read(self, connection: Connection, provider: ProviderRow) -> tuple[ProviderRow, list[Named]]:
         query = (
             sa.select(t.traits.c.id, t.traits.c.name, t.traits.c.updated_at)
             .join(t.provider_traits, t.provider_traits.c.trait_id == t.traits.c.id)
@@ -53,7 +53,7 @@ class ProviderTraits:
             _replace_rows(connection, t.provider_traits, "trait_id", provider, ids)
             text = codec.text(sorted(set(names)))
             connection.execute(sa.update(t.providers).where(t.providers.c.id == provider.id).values(trait_list=text))
-            return moved, self._list(connection, provider)[1]
+            return moved, self._read(connection, provider)[1]
 
         try:
             return self._database.transact(work)
@@ -68,7 +68,7 @@ class ProviderAggregates:
         self._database = database
         self._clock = clock
 
-    def list(self, uuid: str) -> tuple[ProviderRow, list[str]]:
+    def of(self, uuid: str) -> tuple[ProviderRow, list[str]]:
         """Raises ProviderNotFound."""
         with self._database.read() as connection:
             provider = find(connection, uuid)
@@ -115,7 +115,9 @@ def _ensured(connection: Connection, wanted: Sequence[str]) -> list[int]:
     return list(known.values())
 
 
-def _replace_rows(connection: Connection, table: sa.Table, column: str, provider: ProviderRow, wanted: set[int]) -> None:
+def _replace_rows(
+    connection: Connection, table: sa.Table, column: str, provider: ProviderRow, wanted: set[int]
+) -> None:
     """Make ``wanted`` the provider's rows, touching only what differs."""
     mine = table.c.provider_id == provider.id
     present = set(connection.scalars(sa.select(table.c[column]).where(mine)))

@@ -105,7 +105,7 @@ class NameBook:
             raise NameNotFound(kind=self.kind, name=name)
         return Named(row.id, row.name, row.updated_at)
 
-    def list(self, *conditions: sa.ColumnElement[bool]) -> Sequence[Named]:
+    def matching(self, *conditions: sa.ColumnElement[bool]) -> Sequence[Named]:
         """All that fit, by id."""
         query = sa.select(self.table).where(*conditions).order_by(self.table.c.id)
         with self._database.read() as connection:
@@ -141,7 +141,9 @@ class NameBook:
             raise NameNotFound(kind=self.kind, name=name)
 
 
-def traits_matching(prefix: str | None, names: Sequence[str] | None, *, used: bool | None) -> list[sa.ColumnElement[bool]]:
+def traits_matching(
+    prefix: str | None, names: Sequence[str] | None, *, used: bool | None
+) -> list[sa.ColumnElement[bool]]:
     """Conditions on the trait table: name filters, and being (or not being) a provider's."""
     found: list[sa.ColumnElement[bool]] = []
     if prefix is not None:

@@ -122,7 +122,7 @@ class Providers:
         with self._database.read() as connection:
             return find(connection, uuid)
 
-    def list(self, wanted: ProviderFilter) -> Sequence[ProviderRow]:
+    def matching(self, wanted: ProviderFilter) -> Sequence[ProviderRow]:
         """All that fit, by id. Raises UnknownQueryNames."""
         with self._database.read() as connection:
             classes = self._classes.demand(connection, wanted.resources, field="resources") if wanted.resources else {}
@@ -147,7 +147,7 @@ class Providers:
             }
             result = connection.execute(sa.insert(t.providers).values(**values))
             if parent is None:
-                own = result.inserted_primary_key[0]
+                own = result.inserted_primary_key[0]  # type: ignore[index]  # an insert of one row has it
                 connection.execute(sa.update(t.providers).where(P.id == own).values(root_id=own))
             return find(connection, uuid)
 
@@ -164,7 +164,7 @@ class Providers:
                 return ParentNotFound(uuid=parent_uuid)
         return DuplicateName(field="name", value=name)
 
-    def update(self, uuid: str, name: str, parent_uuid: str | None | Keep, *, may_move: bool) -> ProviderRow:
+    def update(self, uuid: str, name: str, parent_uuid: str | Keep | None, *, may_move: bool) -> ProviderRow:
         """Rename and re-parent. ``may_move``: leave a parent, too (API 1.37).
 
         Raises ProviderNotFound, DuplicateName, ParentNotFound, ParentRefused.
@@ -190,7 +190,9 @@ class Providers:
             provider = find(connection, uuid)
             if connection.scalar(sa.select(P.id).where(P.parent_id == provider.id).limit(1)):
                 raise ProviderHasChildren(uuid=uuid)
-            if connection.scalar(sa.select(t.allocations.c.used).where(t.allocations.c.provider_id == provider.id).limit(1)):
+            if connection.scalar(
+                sa.select(t.allocations.c.used).where(t.allocations.c.provider_id == provider.id).limit(1)
+            ):
                 raise ProviderInUse(uuid=uuid)
             claim_generation(connection, provider, None, self._clock.now())
             for table in (t.inventories, t.provider_traits, t.provider_aggregates):

@@ -1,17 +1,24 @@
 """Placement's tables.
 
 ``used`` and ``capacity`` live in the inventory row, so that neither a claim nor a search ever sums allocations.
-``root_id`` is copied into the rows that searches start from (inventories, traits, aggregates), so that one index look-up
-answers "does this tree have …"; it changes only when a tree is re-parented. ``trait_list`` is the provider's traits as JSON
-text, put into provider summaries unparsed; the rows of ``provider_traits`` are there to search by.
+``root_id`` is copied into the rows that searches start from (inventories, traits, aggregates), so that one index
+look-up answers "does this tree have …"; it changes only when a tree is re-parented. ``trait_list`` is the provider's
+traits as JSON text, put into provider summaries unparsed; the rows of ``provider_traits`` are there to search by.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 
 METADATA = sa.MetaData()
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 LONG_TEXT = sa.Text().with_variant(sa.Text(1 << 24), "mysql", "mariadb")
-_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "sqlite_autoincrement": True}
+_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "sqlite_autoincrement": True,
+}
 _PLAIN = {k: v for k, v in _OPTIONS.items() if k != "sqlite_autoincrement"}
 
 classes = sa.Table(

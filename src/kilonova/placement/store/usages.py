@@ -30,12 +30,14 @@ class Usages:
         self._database = database
         self._classes = classes
 
-    def of_project(self, project_id: str, user_id: str | None, consumer_type: str | None | bool) -> Sequence[Usage]:  # noqa: FBT001  # see below
-        """``consumer_type``: a type, None for consumers without one, True for all of them."""
+    def of_project(
+        self, project_id: str, user_id: str | None, consumer_type: str | None, *, every: bool
+    ) -> Sequence[Usage]:
+        """Of consumers of one type (None: of those without one), or of ``every`` type."""
         where = [C.project_id == project_id]
         if user_id is not None:
             where.append(C.user_id == user_id)
-        if consumer_type is not True:
+        if not every:
             where.append(C.consumer_type.is_(None) if consumer_type is None else C.consumer_type == consumer_type)
         totals = (
             sa.select(C.consumer_type, A.class_id, sa.func.sum(A.used))

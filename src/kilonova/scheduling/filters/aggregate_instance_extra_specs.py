@@ -1,6 +1,6 @@
 """AggregateInstanceExtraSpecsFilter: extra specs compared with aggregate metadata."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from kilonova.scheduling.context import SelectionContext
@@ -24,7 +24,11 @@ class AggregateInstanceExtraSpecsFilter(HostFilter):
         return any(True for _ in _wanted(request.flavor.extra_specs))
 
     def passes(self, host: HostState, request: ServerRequest, context: SelectionContext) -> bool:
-        return all(_meets(host, key, need) for key, need in _wanted(request.flavor.extra_specs))
+        return self.prepared(request, context)(host)
+
+    def prepared(self, request: ServerRequest, context: SelectionContext) -> Callable[[HostState], bool]:
+        wanted = list(_wanted(request.flavor.extra_specs))
+        return lambda host: all(_meets(host, key, need) for key, need in wanted)
 
     def reason(self, host: HostState, request: ServerRequest, context: SelectionContext) -> str:
         unmet = [

@@ -1,6 +1,6 @@
 """ComputeCapabilitiesFilter: extra specs compared with what the host is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -26,7 +26,11 @@ class ComputeCapabilitiesFilter(HostFilter):
         return any(True for _ in _wanted(request.flavor.extra_specs))
 
     def passes(self, host: HostState, request: ServerRequest, context: SelectionContext) -> bool:
-        return all(_meets(host, path, need) for path, need in _wanted(request.flavor.extra_specs))
+        return self.prepared(request, context)(host)
+
+    def prepared(self, request: ServerRequest, context: SelectionContext) -> Callable[[HostState], bool]:
+        wanted = list(_wanted(request.flavor.extra_specs))
+        return lambda host: all(_meets(host, path, need) for path, need in wanted)
 
     def reason(self, host: HostState, request: ServerRequest, context: SelectionContext) -> str:
         unmet = [

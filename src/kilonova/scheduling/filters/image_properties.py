@@ -1,7 +1,7 @@
 """ImagePropertiesFilter: architecture, hypervisor and guest mode of the image."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from kilonova.scheduling.context import SelectionContext
@@ -33,7 +33,20 @@ class ImagePropertiesFilter(HostFilter):
         return any(_wanted(request, context)) or _version(request.image_properties) is not None
 
     def passes(self, host: HostState, request: ServerRequest, context: SelectionContext) -> bool:
-        return _offers(host, _wanted(request, context)) and _version_fits(host, request)
+        return self.prepared(request, context)(host)
+
+    def prepared(self, request: ServerRequest, context: SelectionContext) -> Callable[[HostState], bool]:
+        wanted, needed = _wanted(request, context), _version(request.image_properties)
+        verdicts: dict[tuple[Any, int], bool] = {}  # hosts of one kind report the same
+
+        def passes(host: HostState) -> bool:
+            kind = (host.supported_instances, host.hypervisor_version)
+            verdict = verdicts.get(kind)
+            if verdict is None:
+                verdict = verdicts[kind] = _offers(host, wanted) and _version_fits(host, needed)
+            return verdict
+
+        return passes
 
     def reason(self, host: HostState, request: ServerRequest, context: SelectionContext) -> str:
         wanted = _wanted(request, context)
@@ -76,9 +89,8 @@ def _version(properties: Mapping[str, Any]) -> str | None:
     return ",".join(value) if isinstance(value, list | tuple) else value
 
 
-def _version_fits(host: HostState, request: ServerRequest) -> bool:
+def _version_fits(host: HostState, needed: str | None) -> bool:
     """Predicates like ``>=6.0,<8``; a version number 6002001 means 6.2.1."""
-    needed = _version(request.image_properties)
     if needed is None:
         return True
     major, rest = divmod(host.hypervisor_version, 1_000_000)

@@ -19,6 +19,6 @@ class PCIWeigher(Weigher):
         return context.options.filters.pci_weight_multiplier
 
     def raw(self, hosts: Sequence[HostState], request: ServerRequest, context: SelectionContext) -> Sequence[float]:
-        enough = [host.pci_free >= request.pci_devices for host in hosts]
-        worst = -1 - max((host.pci_free for host in hosts), default=0)
-        return [-host.pci_free if fits else worst for host, fits in zip(hosts, enough, strict=True)]
+        free = [host.pci_free for host in hosts]
+        worst = -1 - max(free, default=0)
+        return [-number if number >= request.pci_devices else worst for number in free]

@@ -24,10 +24,10 @@ def weigh(
             continue
         if overridden:
             scale = [_multiplier(host, weigher.option, multiplier) / (high - low) for host in hosts]
-            total = [sum_ + (value - low) * by for sum_, value, by in zip(total, raw, scale, strict=True)]
+            total = [before + (value - low) * by for before, value, by in zip(total, raw, scale, strict=True)]
         else:
             factor = multiplier / (high - low)
-            total = [sum_ + (value - low) * factor for sum_, value in zip(total, raw, strict=True)]
+            total = [before + (value - low) * factor for before, value in zip(total, raw, strict=True)]
     return total
 
 

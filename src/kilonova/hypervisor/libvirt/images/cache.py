@@ -14,8 +14,9 @@ import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from uuid import UUID
 
 from kilonova.hypervisor.contracts import ImageFacts, Images, InvalidImage, Progress
 from kilonova.hypervisor.libvirt.images.inspect import (
@@ -82,7 +83,10 @@ class ImageCache:
 
     def blob(self, image_id: str) -> Path:
         """A kernel or ramdisk: cached like an image, but never opened by a disk tool."""
-        target = self._folder / f"{image_id}.blob"
+        try:
+            target = self._folder / f"{UUID(image_id)}.blob"
+        except ValueError as error:  # an image's owner wrote the id into a property
+            raise InvalidImage(image_id=image_id, reason="a kernel or ramdisk id must be a UUID") from error
         with self._lock:
             if not target.exists():
                 self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -156,7 +160,7 @@ class ImageCache:
         return tuple(deleted)
 
 
-def _damage(image: ImageFacts, stream: BinaryIO) -> str | None:
+def _damage(image: ImageFacts, stream: BufferedReader) -> str | None:
     """Compare with the hash Glance keeps; an algorithm this Python lacks cannot be compared."""
     algorithm, _, wanted = (image.checksum or "").partition(":")
     if algorithm not in hashlib.algorithms_available:

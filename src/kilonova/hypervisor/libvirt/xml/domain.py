@@ -420,6 +420,14 @@ class Devices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """Only our note of a domain: read from strangers' domains too, whatever else is in them."""
+
+    TAG: ClassVar[str] = "domain"
+    metadata: Metadata | None = child()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """A whole guest. Fields left None are absent from the document."""
 

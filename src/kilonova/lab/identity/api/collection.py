@@ -45,7 +45,7 @@ def _plain(row: Row) -> Row:
     return row
 
 
-def _always(_call: Call, _row: Row) -> bool:
+def _never(_call: Call, _row: Row) -> bool:
     return False
 
 
@@ -68,7 +68,7 @@ class Collection:
     filters: tuple[str, ...] = ("name",)
     extra: bool = True
     read_rule: str = READ
-    may_read: Callable[[Call, Row], bool] = _always
+    may_read: Callable[[Call, Row], bool] = _never
     """Lets a caller that the rule refuses still see one row."""
     prepare: Callable[[Call, Row, Row | None], Row] = _same
     """Checks and completes new values; the row is None when it is made."""

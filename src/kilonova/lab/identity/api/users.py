@@ -17,7 +17,6 @@ from kilonova.lab.identity.api.collection import (
     demand_known,
     home_domain,
 )
-from kilonova.lab.identity.api.groups import GROUPS
 from kilonova.lab.identity.api.projects import PROJECTS
 from kilonova.lab.identity.rules import ANYONE, READ_OR_SELF
 from kilonova.lab.identity.store.rows import Row
@@ -77,24 +76,13 @@ def _change_password(call: Call) -> None:
     store.tokens.remove_of_user(user["id"])
 
 
-def _user(call: Call) -> Row:
+def _projects(call: Call) -> dict[str, Any]:
     user_id = call.params["user_id"]
     call.demand(READ_OR_SELF, {"user_id": user_id})
-    found: Row = call.app.store.users.get(user_id)
-    return found
-
-
-def _projects(call: Call) -> dict[str, Any]:
-    user = _user(call)
+    user = call.app.store.users.get(user_id)
     targets = call.app.store.grants.targets(user["id"])
     rows = call.app.store.projects.some(t.project_id for t in targets if t.project_id)
     return PROJECTS.page(call, rows, f"/v3/users/{user['id']}/projects")
-
-
-def _groups(call: Call) -> dict[str, Any]:
-    user = _user(call)
-    rows = call.app.store.groups.some(call.app.store.grants.groups_of(user["id"]))
-    return GROUPS.page(call, rows, f"/v3/users/{user['id']}/groups")
 
 
 _NEW_PASSWORD = Schema(
@@ -124,5 +112,4 @@ ENDPOINTS = [
         status=204,
     ),
     Endpoint(method="GET", path="/v3/users/{user_id}/projects", handler=_projects, rule=ANYONE),
-    Endpoint(method="GET", path="/v3/users/{user_id}/groups", handler=_groups, rule=ANYONE),
 ]

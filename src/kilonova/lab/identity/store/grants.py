@@ -54,20 +54,15 @@ class Grants:
 
     def give(self, actor: Actor, target: Target, role_id: str) -> None:
         """Assign; giving again changes nothing."""
-        key = _key(actor, target, role_id)
-        with self._database.write() as connection:
-            known = connection.execute(sa.select(ASSIGNMENTS.c.key).where(ASSIGNMENTS.c.key == key)).first()
-            if known is None:
-                connection.execute(
-                    ASSIGNMENTS.insert().values(
-                        key=key,
-                        user_id=actor.user_id,
-                        group_id=actor.group_id,
-                        project_id=target.project_id,
-                        domain_id=target.domain_id,
-                        role_id=role_id,
-                    )
-                )
+        row = {
+            "key": _key(actor, target, role_id),
+            "user_id": actor.user_id,
+            "group_id": actor.group_id,
+            "project_id": target.project_id,
+            "domain_id": target.domain_id,
+            "role_id": role_id,
+        }
+        self._once(ASSIGNMENTS, row)
 
     def take(self, actor: Actor, target: Target, role_id: str) -> None:
         """Unassign. Raises AssignmentNotFound."""
@@ -117,9 +112,14 @@ class Grants:
 
     def imply(self, prior_id: str, implied_id: str) -> None:
         """Let one role bring another; again changes nothing."""
-        if (prior_id, implied_id) not in self.implications():
-            with self._database.write() as connection:
-                connection.execute(IMPLICATIONS.insert().values(prior_id=prior_id, implied_id=implied_id))
+        self._once(IMPLICATIONS, {"prior_id": prior_id, "implied_id": implied_id})
+
+    def _once(self, table: sa.Table, row: Row) -> None:
+        """Insert unless it is there; a writer has the database to itself."""
+        known = sa.select(table).where(*(table.c[name] == value for name, value in row.items()))
+        with self._database.write() as connection:
+            if connection.execute(known).first() is None:
+                connection.execute(table.insert().values(**row))
 
     def unimply(self, prior_id: str, implied_id: str) -> bool:
         """Undo ``imply``; False when there was nothing to undo."""
@@ -142,9 +142,7 @@ class Grants:
 
     def join(self, group_id: str, user_id: str) -> None:
         """Put a user into a group; again changes nothing."""
-        if user_id not in self.members(group_id):
-            with self._database.write() as connection:
-                connection.execute(GROUP_MEMBERS.insert().values(group_id=group_id, user_id=user_id))
+        self._once(GROUP_MEMBERS, {"group_id": group_id, "user_id": user_id})
 
     def leave(self, group_id: str, user_id: str) -> bool:
         """Take a user out of a group; False when not in it."""

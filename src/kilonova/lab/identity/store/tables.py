@@ -169,9 +169,9 @@ TOKENS = sa.Table(
 def prepare(database: Database) -> None:
     """Make the tables in an empty database. Raises WrongSchema for one of another release."""
     with database.write() as connection:
-        METADATA.create_all(connection)
-        found = connection.execute(sa.select(SCHEMA.c.version)).scalar_one_or_none()
-        if found is None:
+        if not sa.inspect(connection).has_table(SCHEMA.name):
+            METADATA.create_all(connection)
             connection.execute(SCHEMA.insert().values(version=SCHEMA_VERSION))
-        elif found != SCHEMA_VERSION:
+        found = connection.execute(sa.select(SCHEMA.c.version)).scalar_one()
+        if found != SCHEMA_VERSION:
             raise WrongSchema(found=found, wanted=SCHEMA_VERSION)

@@ -4,6 +4,8 @@ Revision ID: 0001
 Revises:
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,8 +16,8 @@ depends_on = None
 
 _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _LONG_TEXT = sa.Text().with_variant(sa.Text(1 << 24), "mysql", "mariadb")
-_PLAIN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-_COUNTED = {**_PLAIN, "sqlite_autoincrement": True}
+_PLAIN: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_COUNTED: dict[str, Any] = {**_PLAIN, "sqlite_autoincrement": True}
 
 
 def upgrade() -> None:

@@ -1,0 +1,41 @@
+# One command each. `make up` and `make test` install what they need (Debian 12, Ubuntu 24.04 and 22.04).
+PY := .venv/bin/python
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help up down test system check fmt bench dev
+
+help:
+	@echo "make up              start the all-in-one cloud and boot a first server"
+	@echo "make down [PURGE=1]  stop it [and forget its data]"
+	@echo "make test            all tests; PARTS='unit service' for some of them"
+	@echo "make system          the tests with real guests and services"
+	@echo "make check           linters, types, import contracts, shape of the code"
+	@echo "make fmt             format the code"
+	@echo "make bench           measure a running cloud; ARGS=… as in docs/bench.md"
+
+up:
+	@sh tools/bootstrap.sh run
+	@$(SUDO) .venv/bin/kilonova up $(ARGS)
+
+down:
+	@if [ -x .venv/bin/kilonova ]; then $(SUDO) .venv/bin/kilonova down $(if $(PURGE),--purge) $(ARGS); \
+	else echo "nothing to stop: there is no .venv"; fi
+
+dev:
+	@sh tools/bootstrap.sh dev
+
+test: dev
+	@$(SUDO) $(PY) tools/test.py $(PARTS)
+
+system: dev
+	@$(SUDO) $(PY) tools/test.py system
+
+check: dev
+	@$(PY) tools/check.py
+
+fmt: dev
+	@.venv/bin/ruff check --fix-only -q src tests tools
+	@.venv/bin/ruff format src tests tools
+
+bench: dev
+	@$(PY) tools/bench.py $(ARGS)

@@ -1,0 +1,1 @@
+"""Servers: create, list, show, update, delete, and a file for each action."""

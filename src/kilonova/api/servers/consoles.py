@@ -1,0 +1,183 @@
+"""Console output, and URLs of remote consoles with their tokens."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from kilonova.api import fields
+from kilonova.api.servers import finding
+from kilonova.kit.clock import stamp
+from kilonova.kit.errors import Conflict, Invalid, NotFound
+from kilonova.kit.http.endpoint import Call, Endpoint
+from kilonova.kit.http.schema import Field, Object, Schema
+from kilonova.kit.rpc.contract import NoAnswer
+from kilonova.store import console_tokens
+
+_MOST_OUTPUT = 100 << 10
+_RULE = "os_compute_api:os-remote-consoles"
+
+
+class NotReady(Conflict):
+    """The server has no guest yet."""
+
+    template = "Instance {uuid} is not ready"
+
+
+def output(call: Call) -> Any:
+    """The last lines of the serial console."""
+    _cell, row = finding.find(call, "os_compute_api:os-console-output")
+    _ready(row)
+    body = call.body["os-getConsoleOutput"] or {}
+    wanted = body.get("length")
+    text = _from_host(call, row, "output", {"uuid": row["uuid"], "limit": _MOST_OUTPUT})
+    if wanted is not None and int(wanted) != -1:
+        lines = text.split("\n")
+        trailing = lines and not lines[-1]
+        count = int(wanted) + (1 if trailing else 0)
+        text = "\n".join(lines[-count:]) if int(wanted) > 0 else ""
+    return {"output": "".join(c for c in text if c.isprintable() or c in "\n\r\t\x1b")}
+
+
+def remote_console(call: Call) -> Any:
+    """A URL that opens the server's screen in a browser."""
+    _cell, row = finding.find(call, _RULE)
+    wanted = call.body["remote_console"]
+    return {
+        "remote_console": {
+            "protocol": wanted["protocol"],
+            "type": wanted["type"],
+            "url": url_of(call, row, wanted["type"]),
+        }
+    }
+
+
+def vnc_console(call: Call) -> Any:
+    """The older action for the same."""
+    _cell, row = finding.find(call, _RULE)
+    kind = call.body["os-getVNCConsole"]["type"]
+    return {"console": {"type": kind, "url": url_of(call, row, kind)}}
+
+
+def url_of(call: Call, row: Any, kind: str) -> str:
+    """Ask the host where the console is, remember that under a fresh token, and say the URL."""
+    if call.app.console.base_url(kind) is None:
+        raise Invalid(f"type: Unavailable console type {kind}.")
+    _ready(row)
+    where = _from_host(call, row, "console", {"uuid": row["uuid"], "kind": kind})
+    options = call.app.console
+    token = secrets.token_urlsafe(32)
+    url = options.url(kind, token)
+    now = call.app.clock.now()
+    values = {
+        "token_hash": hash_of(token),
+        "server_uuid": row["uuid"],
+        "kind": kind,
+        "host": where["host"],
+        "port": where["port"],
+        "tls_port": where["tls_port"],
+        "internal_access_path": where["internal_access_path"],
+        "access_url": options.base_url(kind),
+        "expires_at": stamp(now + timedelta(seconds=options.token_ttl)),
+    }
+    cell = call.app.store.home
+    with cell.database.write() as connection:
+        console_tokens.add(connection, values, stamp(now))
+    return str(url)
+
+
+def hash_of(token: str) -> str:
+    """What the database keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _ready(row: Any) -> None:
+    if not row["host"] or row["vm_state"] == "building":
+        raise NotReady(uuid=row["uuid"])
+
+
+def _from_host(call: Call, row: Any, what: str, arguments: dict[str, Any]) -> Any:
+    try:
+        return call.app.hosts.once(row["host"], what, arguments)
+    except NoAnswer as error:
+        raise NotReady(f"Instance {row['uuid']}: its compute host does not answer") from error
+    except NotFound as error:
+        raise NotReady(uuid=row["uuid"]) from error
+
+
+_CONSOLE = Object(
+    (
+        Field(name="protocol", schema={"enum": ["vnc", "spice", "rdp", "serial"]}, required=True, until=(2, 7)),
+        Field(name="protocol", schema={"enum": ["vnc", "spice", "rdp", "serial", "mks"]}, required=True, since=(2, 8)),
+        Field(
+            name="type",
+            schema={"enum": ["novnc", "xvpvnc", "rdp-html5", "spice-html5", "serial"]},
+            required=True,
+            until=(2, 7),
+        ),
+        Field(
+            name="type",
+            schema={"enum": ["novnc", "xvpvnc", "rdp-html5", "spice-html5", "serial", "webmks"]},
+            required=True,
+            since=(2, 8),
+            until=(2, 98),
+        ),
+        Field(
+            name="type",
+            schema={"enum": ["novnc", "xvpvnc", "rdp-html5", "spice-html5", "spice-direct", "serial", "webmks"]},
+            required=True,
+            since=(2, 99),
+        ),
+    )
+)
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/servers/{server_id}/action",
+        action="os-getConsoleOutput",
+        handler=output,
+        body=Schema(
+            Object(
+                (
+                    Field(
+                        name="os-getConsoleOutput",
+                        required=True,
+                        schema={
+                            "type": ["object", "null"],
+                            "properties": {
+                                "length": {
+                                    "type": ["integer", "string", "null"],
+                                    "minimum": -1,
+                                    "pattern": "^-?[0-9]+$",
+                                    "maxLength": 9,
+                                }
+                            },
+                            "additionalProperties": False,
+                        },
+                    ),
+                )
+            )
+        ),
+        summary="Show console output",
+    ),
+    Endpoint(
+        method="POST",
+        path="/servers/{server_id}/remote-consoles",
+        handler=remote_console,
+        since=(2, 6),
+        body=Schema(Object((Field(name="remote_console", schema=_CONSOLE, required=True),))),
+        summary="Open a remote console",
+    ),
+    Endpoint(
+        method="POST",
+        path="/servers/{server_id}/action",
+        action="os-getVNCConsole",
+        handler=vnc_console,
+        until=(2, 5),
+        body=fields.wrapped(
+            "os-getVNCConsole", Field(name="type", schema={"enum": ["novnc", "xvpvnc"]}, required=True)
+        ),
+        summary="Open a VNC console",
+    ),
+)

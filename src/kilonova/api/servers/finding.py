@@ -1,0 +1,70 @@
+"""Finding the server of a path: one query, another project's server is not there, policy asked with its owner."""
+
+from typing import Any
+
+from kilonova.domain.lifecycle import ServerLocked
+from kilonova.kit.clock import stamp
+from kilonova.kit.errors import NotFound
+from kilonova.kit.http.endpoint import Call
+from kilonova.kit.http.schema import is_uuid
+from kilonova.operations.accepting import Acceptor
+from kilonova.store import servers
+from kilonova.store.cells import Cell
+
+Row = Any
+OVERRIDE_RULE = "os_compute_api:os-lock-server:unlock:unlock_override"
+
+
+class ServerNotFound(NotFound):
+    """No such server, or not for this caller (404)."""
+
+    template = "Instance {uuid} could not be found."
+
+
+def find(call: Call, rule: str, *, deleted: bool = False, uuid: str | None = None) -> tuple[Cell, Row]:
+    """The server of the path and its cell. Raises ServerNotFound, NotAllowed."""
+    wanted = uuid or call.params["server_id"]
+    if not is_uuid(wanted):
+        raise ServerNotFound(uuid=wanted)
+    store = call.app.store
+    cell = store.home if len(store.working) == 1 else store.locate(wanted)
+    if cell is None:
+        raise ServerNotFound(uuid=wanted)
+    with cell.database.read() as connection:
+        row = servers.get(connection, wanted, deleted=deleted)
+    if row is None:
+        raise ServerNotFound(uuid=wanted)
+    target = target_of(row)
+    if not call.allow(rule, target):
+        if row["project_id"] != call.context.project_id and not call.allow("context_is_admin", {}):
+            raise ServerNotFound(uuid=wanted)
+        call.demand(rule, target)
+    return cell, row
+
+
+def target_of(row: Row) -> dict[str, Any]:
+    """A server as policy's target."""
+    return {"project_id": row["project_id"], "user_id": row["user_id"]}
+
+
+def unlocked(call: Call, row: Row) -> None:
+    """Raises ServerLocked for a caller who may not act on a locked server."""
+    if row["locked_by"] is not None and not call.allow(OVERRIDE_RULE, target_of(row)):
+        raise ServerLocked(uuid=row["uuid"])
+
+
+def acceptor(call: Call) -> Acceptor:
+    """Accepts operations for this call."""
+    return Acceptor(clock=call.app.clock, bell=call.app.bell)
+
+
+def act(call: Call, rule: str, verb: str, command: Any = None) -> None:
+    """Find, check, accept: the whole of a simple action."""
+    cell, row = find(call, rule)
+    unlocked(call, row)
+    acceptor(call).accept(call.context, cell, row, verb, command)
+
+
+def now(call: Call) -> str:
+    """The moment, as rows have it."""
+    return stamp(call.app.clock.now())

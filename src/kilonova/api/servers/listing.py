@@ -1,0 +1,225 @@
+"""``GET /servers`` and ``/servers/detail``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from kilonova.api import fields, links
+from kilonova.api.microversions import STRICT_QUERY
+from kilonova.api.servers import views
+from kilonova.domain.server import states_of
+from kilonova.kit.clock import stamp
+from kilonova.kit.errors import Invalid
+from kilonova.kit.http import paging
+from kilonova.kit.http.endpoint import Call, Endpoint
+from kilonova.store import hosts as host_rows
+from kilonova.store import server_lists, servers
+from kilonova.store.server_lists import SORT_KEYS, ServerQuery
+from kilonova.store.servers import LIGHT
+
+_ALL_FILTERS_RULE = "os_compute_api:servers:allow_all_filters"
+_PAGING = frozenset({"limit", "marker", "sort_key", "sort_dir", "all_tenants"})
+_FOR_ALL = frozenset({"name", "status", "image", "flavor", "ip", "changes-since", "reservation_id", "metadata", "uuid"})
+_NEWER_FOR_ALL = {
+    "ip6": 5,
+    "tags": 26,
+    "tags-any": 26,
+    "not-tags": 26,
+    "not-tags-any": 26,
+    "changes-before": 66,
+    "locked": 73,
+    "availability_zone": 83,
+    "config_drive": 83,
+    "key_name": 83,
+    "created_at": 83,
+    "launched_at": 83,
+    "terminated_at": 83,
+    "power_state": 83,
+    "task_state": 83,
+    "vm_state": 83,
+    "progress": 83,
+    "user_id": 83,
+}
+_SINCE = {"tags": 26, "tags-any": 26, "not-tags": 26, "not-tags-any": 26, "changes-before": 66, "locked": 73}
+_KNOWN = sorted(
+    (server_lists.FILTERS - set(_SINCE) - {"vm_states"})
+    | _PAGING
+    | {"deleted", "instance_uuid", "project_id", "soft_deleted", "kernel_id", "ramdisk_id", "auto_disk_config"}
+)
+QUERY = fields.query(*_KNOWN, *(fields.key(name, since=(2, minor)) for name, minor in _SINCE.items()))
+_HIDDEN_SORT = frozenset({"host", "node"})
+
+
+def index(call: Call) -> Any:
+    """Ids, names and links."""
+    call.demand("os_compute_api:servers:index", _own(call))
+    rows, more = _rows(call, "os_compute_api:servers:index:get_all_tenants")
+    shape, view = views.BRIEF.compile(call.version), views.view_of(call, _own(call))
+    return _reply(call, [shape(row, view) for row in rows], "servers", rows if more else ())
+
+
+def detail(call: Call) -> Any:
+    """Everything."""
+    call.demand("os_compute_api:servers:detail", _own(call))
+    rows, more = _rows(call, "os_compute_api:servers:detail:get_all_tenants")
+    statuses = host_statuses(call, rows) if "host_status" in views.groups_of(call, _own(call)) else {}
+    documents = views.documents(call, rows, views.DETAIL, _own(call), host_status=statuses)
+    return _reply(call, documents, "servers/detail", rows if more else ())
+
+
+def _own(call: Call) -> dict[str, Any]:
+    return {"project_id": call.context.project_id, "user_id": call.context.user_id}
+
+
+def _reply(call: Call, documents: list[Any], path: str, rows: Sequence[Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"servers": documents}
+    if rows:
+        body["servers_links"] = links.page_link(call, path, rows[-1]["uuid"])
+    return body
+
+
+def _rows(call: Call, all_rule: str) -> tuple[Sequence[Any], bool]:
+    everywhere = _all_projects(call, all_rule)
+    limit = paging.limit_of(call, call.app.api.max_limit)
+    filters, deleted = _filters(call)
+    if filters is None:
+        return (), False
+    project = None if everywhere else call.context.project_id
+    if everywhere and ("project_id" in filters or "tenant_id" in filters):
+        project = None
+    columns = (*LIGHT, servers.HEAVY_USER_DATA) if call.at_least(3) else LIGHT
+    wanted = ServerQuery(
+        limit=limit,
+        project_id=project,
+        filters=filters,
+        sort=_sort(call),
+        marker=paging.marker_of(call),
+        deleted=deleted,
+        columns=columns,
+    )
+    found: list[Any] = []
+    for cell in call.app.store.working:
+        with cell.database.read() as connection:
+            found.extend(server_lists.page(connection, wanted))
+    return found, bool(found) and limit > 0 and len(found) == limit and call.one("limit") is not None
+
+
+def _all_projects(call: Call, rule: str) -> bool:
+    text = call.one("all_tenants")
+    if text is None:
+        return False
+    if text.strip().lower() not in ("", "0", "1", "t", "f", "true", "false", "yes", "no", "on", "off", "y", "n"):
+        raise Invalid(f"Invalid input for query parameters all_tenants. Value: {text}. It must be a boolean")
+    if text.strip() and not server_lists.boolean(text):
+        return False
+    call.demand(rule, _own(call))
+    return True
+
+
+def _sort(call: Call) -> list[tuple[str, str]]:
+    admin = call.allow("context_is_admin", {})
+    allowed = [key for key in SORT_KEYS if admin or key not in _HIDDEN_SORT]
+    if not call.at_least(73):
+        allowed = [key for key in allowed if key != "locked"]
+    pairs = paging.sort_of(call, allowed, (("created_at", "desc"),))
+    return [(SORT_KEYS[key], direction) for key, direction in pairs]
+
+
+def _filters(call: Call) -> tuple[dict[str, Sequence[str]] | None, bool | None]:
+    """Filters for the store and which deleted rows count; None: nothing can match."""
+    everything = call.allow(_ALL_FILTERS_RULE, _own(call))
+    asked = {name: list(values) for name, values in call.query.items() if name not in _PAGING and values}
+    if not everything:
+        asked = {name: values for name, values in asked.items() if _for_all(call, name)}
+    deleted = _deleted(asked)
+    found: dict[str, Sequence[str]] = {}
+    for name, values in asked.items():
+        if name in ("changes-since", "changes-before"):
+            found[name] = [moment(name, values[-1])]
+        elif name == "status":
+            if not _known_statuses(call, values):
+                return None, deleted
+            found[name] = values
+        elif name in server_lists.FILTERS:
+            found[name] = values
+    if "changes-since" in found and "deleted" not in call.query:
+        deleted = None
+    _check_period(found)
+    return found, deleted
+
+
+def _for_all(call: Call, name: str) -> bool:
+    return name in _FOR_ALL or (name in _NEWER_FOR_ALL and call.at_least(_NEWER_FOR_ALL[name]))
+
+
+def _deleted(asked: dict[str, list[str]]) -> bool | None:
+    """Only administrators get here with ``deleted``; a status of DELETED asks for deleted servers, too."""
+    values = asked.pop("deleted", None)
+    statuses = {value.lower() for value in asked.get("status", ())}
+    if "deleted" in statuses or asked.get("vm_state") == ["deleted"]:
+        return True
+    return server_lists.boolean(values[-1]) if values else False
+
+
+def _known_statuses(call: Call, values: Sequence[str]) -> bool:
+    known = [value for value in values if states_of(value)]
+    if len(known) != len(values) and call.at_least(38):
+        bad = next(value for value in values if value not in known)
+        raise Invalid(f"Invalid status value: {bad}")
+    return bool(known)
+
+
+def moment(name: str, text: str) -> str:
+    """An ISO 8601 moment as rows have it. Raises Invalid."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(
+            f"Invalid input for query parameters {name}. Value: {text}. It must be an ISO 8601 date and time"
+        ) from None
+    offset = moment.utcoffset() or timedelta(0)
+    return stamp(moment.replace(tzinfo=None) - offset)
+
+
+def _check_period(found: Mapping[str, Sequence[str]]) -> None:
+    since, before = found.get("changes-since"), found.get("changes-before")
+    if since and before and since[-1] > before[-1]:
+        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+
+
+def host_statuses(call: Call, rows: Sequence[Any]) -> dict[str, str]:
+    """Host → UP, DOWN, MAINTENANCE, UNKNOWN, for the hosts of a page; one query."""
+    names = {row["host"] for row in rows if row["host"]}
+    if not names:
+        return {}
+    oldest = stamp(call.app.clock.now() - timedelta(seconds=call.app.compute.service_down_time))
+    found: dict[str, str] = {}
+    for cell in call.app.store.working:
+        with cell.database.read() as connection:
+            for service in host_rows.compute_services(connection, names):
+                found[service["host"]] = _host_status(service, oldest)
+    full = call.allow(views.HOST_STATUS_RULE, _own(call))
+    return found if full else {host: "UNKNOWN" for host, status in found.items() if status == "UNKNOWN"}
+
+
+def _host_status(service: Any, oldest: str) -> str:
+    if service["forced_down"]:
+        return "DOWN"
+    if service["disabled"]:
+        return "MAINTENANCE"
+    return "UP" if (service["last_seen"] or "") >= oldest else "UNKNOWN"
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/servers", handler=index, query=QUERY, strict_query=STRICT_QUERY, summary="List servers"
+    ),
+    Endpoint(
+        method="GET",
+        path="/servers/detail",
+        handler=detail,
+        query=QUERY,
+        strict_query=STRICT_QUERY,
+        summary="List servers with details",
+    ),
+)

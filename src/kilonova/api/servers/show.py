@@ -1,0 +1,92 @@
+"""``GET``, ``PUT`` and ``DELETE /servers/{server_id}``."""
+
+from typing import Any
+
+from kilonova.api import fields
+from kilonova.api.microversions import STRICT_ALL
+from kilonova.api.servers import finding, views
+from kilonova.api.servers.listing import host_statuses
+from kilonova.api.servers.schema import UPDATE
+from kilonova.kit.errors import Conflict
+from kilonova.kit.http.document import Document
+from kilonova.kit.http.endpoint import Call, Endpoint
+from kilonova.store import server_groups, servers
+
+_SHOW = "os_compute_api:servers:show"
+_UPDATE = "os_compute_api:servers:update"
+_DELETE = "os_compute_api:servers:delete"
+_COLUMNS = {
+    "name": "name",
+    "description": "description",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+    "OS-DCF:diskConfig": "disk_config",
+    "hostname": "hostname",
+}
+
+
+def document(call: Call, row: Any, shape: Document) -> dict[str, Any]:
+    """One server's document with all that it needs."""
+    target = finding.target_of(row)
+    groups: dict[str, list[str]] = {}
+    if call.at_least(71):
+        with call.app.store.api.read() as connection:
+            groups[row["uuid"]] = server_groups.of_server(connection, row["uuid"])
+    statuses = host_statuses(call, [row]) if "host_status" in views.groups_of(call, target) else {}
+    found: list[dict[str, Any]] = views.documents(call, [row], shape, target, host_status=statuses, groups=groups)
+    return found[0]
+
+
+def show(call: Call) -> Any:
+    """One server; a deleted one is shown to administrators until it is purged."""
+    _cell, row = finding.find(call, _SHOW)
+    return {"server": document(call, row, views.SHOW)}
+
+
+def update(call: Call) -> Any:
+    """Change names and addresses."""
+    cell, row = finding.find(call, _UPDATE)
+    body = dict(call.body["server"])
+    values = {_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS}
+    for column in ("access_ip_v4", "access_ip_v6"):
+        if values.get(column) == "":
+            values[column] = None
+    if "pinned_availability_zone" in body:
+        values["pinned_zone"] = _pin(row, body["pinned_availability_zone"])
+    if values:
+        with cell.database.write() as connection:
+            servers.update(connection, row["uuid"], {**values, "updated_at": finding.now(call)})
+    _cell, changed = finding.find(call, _UPDATE)
+    return {"server": document(call, changed, views.UPDATED)}
+
+
+def _pin(row: Any, zone: str | None) -> str | None:
+    """Null unpins, the present zone pins; anything else would be a move."""
+    if zone is not None and zone != row["availability_zone"]:
+        raise Conflict(
+            f"pinned_availability_zone: the server is in zone {row['availability_zone']} and cannot be pinned to {zone}"
+        )
+    return zone
+
+
+def delete(call: Call) -> None:
+    """Accept the deletion; asking again while it goes on is fine."""
+    cell, row = finding.find(call, _DELETE)
+    finding.unlocked(call, row)
+    if row["task_state"] == "deleting":
+        return
+    finding.acceptor(call).accept(call.context, cell, row, "delete")
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/servers/{server_id}",
+        handler=show,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="Show a server",
+    ),
+    Endpoint(method="PUT", path="/servers/{server_id}", handler=update, body=UPDATE, summary="Change a server's names"),
+    Endpoint(method="DELETE", path="/servers/{server_id}", handler=delete, status=204, summary="Delete a server"),
+)

@@ -1,0 +1,53 @@
+"""Disks and the config drive's CD."""
+
+from dataclasses import replace
+
+from kilonova.hypervisor.libvirt.builders.plan import DiskFile, Plan
+from kilonova.hypervisor.libvirt.xml import domain as xml
+
+_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
+
+
+class _Names:
+    """Hands out device names, counting on per prefix."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def take(self, bus: str) -> str:
+        prefix = _PREFIX.get(bus, "vd")
+        number = self._next.get(prefix, 0)
+        self._next[prefix] = number + 1
+        return f"{prefix}{chr(ord('a') + number)}"
+
+
+def _cdrom_bus(plan: Plan) -> str:
+    """IDE where the machine has it: every kernel sees that. Elsewhere virtio-scsi: small kernels lack AHCI."""
+    return plan.image_property("hw_cdrom_bus", "ide" if plan.is_i440fx else "scsi")
+
+
+def _disk(plan: Plan, file: DiskFile, bus: str, dev: str) -> xml.Disk:
+    cachemodes = dict(item.partition("=")[::2] for item in plan.options.libvirt.disk_cachemodes)
+    discard = plan.options.libvirt.hw_disk_discard
+    source = xml.DiskSource(file=str(file.path))
+    target = xml.DiskTarget(dev=dev, bus=bus)
+    if file.role == "config":
+        driver = xml.DiskDriver(type="raw", cache=cachemodes.get("file"))
+        return xml.Disk(device="cdrom", driver=driver, source=source, target=target, readonly=True)
+    driver = xml.DiskDriver(type=file.format, cache=cachemodes.get("file"), discard=discard)
+    serial = plan.spec.uuid.replace("-", "")[:20] if file.role == "root" and bus == "virtio" else None
+    return xml.Disk(driver=driver, source=source, target=target, serial=serial)
+
+
+def disks(plan: Plan, domain: xml.Domain) -> xml.Domain:
+    """In the plan's order: the root disk is the first on its bus."""
+    names = _Names()
+    wanted = plan.image_property("hw_disk_bus", "virtio")
+    made = []
+    for file in plan.disks:
+        bus = _cdrom_bus(plan) if file.role == "config" else wanted
+        made.append(_disk(plan, file, bus, names.take(bus)))
+    controllers = domain.devices.controllers
+    if any(disk.target.bus == "scsi" for disk in made):
+        controllers = (*controllers, xml.Controller(type="scsi", index=0, model="virtio-scsi"))
+    return replace(domain, devices=replace(domain.devices, disks=tuple(made), controllers=controllers))

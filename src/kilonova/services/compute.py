@@ -1,0 +1,99 @@
+"""``nova-compute``: a compute host's agent with the driver that ``compute_driver`` names."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from kilonova.agent.desk import Desk
+from kilonova.agent.options import AgentOptions
+from kilonova.agent.reports import Reporter
+from kilonova.hypervisor.contracts import Images
+from kilonova.kit.loops import Loop
+from kilonova.kit.options import BadConfiguration, Configuration
+from kilonova.kit.rpc.contract import Address, Bus, Listener
+from kilonova.services.parts import ProcessOptions
+
+LOG = logging.getLogger(__name__)
+
+
+def driver_of(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
+    """The driver, unconnected work not yet begun. Raises BadConfiguration."""
+    name = configuration.section(AgentOptions).compute_driver
+    make = _DRIVERS.get(name or "")
+    if make is None:
+        known = ", ".join(_DRIVERS)
+        raise BadConfiguration(reason=f"[DEFAULT] compute_driver = {name} is not one of {known}")
+    return make(configuration, options, images)
+
+
+def _fake(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
+    from kilonova.hypervisor.fake.driver import FakeDriver  # noqa: PLC0415  # only the chosen driver is loaded
+    from kilonova.hypervisor.fake.options import FakeOptions  # noqa: PLC0415
+
+    section = configuration.section(FakeOptions)
+    return FakeDriver(section, options.host_name, address=options.my_ip, images=images)
+
+
+def _libvirt(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
+    from kilonova.hypervisor.libvirt.driver import LibvirtDriver  # noqa: PLC0415  # only the chosen driver is loaded
+    from kilonova.hypervisor.libvirt.options import (  # noqa: PLC0415
+        DriverOptions,
+        GuestDisplayOptions,
+        ImageCacheOptions,
+        LibvirtOptions,
+        StorageOptions,
+    )
+
+    return LibvirtDriver(
+        DriverOptions(
+            host=options.host_name,
+            address=options.my_ip,
+            state_path=Path(options.state_path),
+            libvirt=configuration.section(LibvirtOptions),
+            vnc=configuration.section(GuestDisplayOptions),
+            storage=configuration.section(StorageOptions),
+            image_cache=configuration.section(ImageCacheOptions),
+        ),
+        images,
+    )
+
+
+_DRIVERS = {
+    "libvirt.LibvirtDriver": _libvirt,
+    "fake.FakeDriver": _fake,
+}
+
+
+class ComputeHost:
+    """One compute service."""
+
+    def __init__(self, configuration: Configuration, driver: Any, bus: Bus, placement: Any, host: str) -> None:
+        options = configuration.section(AgentOptions)
+        self.host = host
+        self.driver = driver
+        self._bus = bus
+        self._desk = Desk(driver)
+        self.reporter = Reporter(host, driver, bus, placement, options)
+        self._listener: Listener | None = None
+        resources = options.update_resources_interval or 60
+        self._loops = [
+            Loop("alive", float(options.report_interval), self.reporter.alive),
+            Loop("resources", float(max(resources, 1)), self.reporter.resources),
+        ]
+        if options.sync_power_state_interval >= 0:
+            interval = float(options.sync_power_state_interval or options.report_interval)
+            self._loops.append(Loop("guests", interval, self.reporter.guests))
+
+    def start(self) -> None:
+        """Join the bus and report."""
+        self._listener = self._bus.serve(Address("compute", self.host), self._desk.handlers(), threads=64)
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """Leave; guests keep running."""
+        if self._listener is not None:
+            self._listener.stop()
+        for loop in self._loops:
+            loop.stop()
+        self._desk.stop()

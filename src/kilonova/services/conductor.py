@@ -1,0 +1,148 @@
+"""``nova-conductor``: runs operations, and is the only way to the database for compute hosts."""
+
+import logging
+import uuid as uuids
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from kilonova.domain.guest_data import GuestDataOptions
+from kilonova.kit.clock import Clock, SystemClock, stamp
+from kilonova.kit.loops import Loop
+from kilonova.kit.options import Configuration
+from kilonova.kit.rpc.contract import Address, Bus, Listener
+from kilonova.operations.actions import VERBS
+from kilonova.operations.host_reports import HostReports
+from kilonova.operations.hosts import Hosts
+from kilonova.operations.journal import RENEW_EVERY, SWEEP_EVERY, Journal, confirm_mappings
+from kilonova.operations.options import ConductorOptions
+from kilonova.operations.placing import Placer
+from kilonova.operations.work import Checkpoint, Tools
+from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
+from kilonova.scheduling.select import Chooser
+from kilonova.services.parts import Neighbours, ProcessOptions
+from kilonova.services.tokens import ConsoleTokens
+from kilonova.store import hosts as host_rows
+from kilonova.store.cells import Store
+
+LOG = logging.getLogger(__name__)
+TOPIC = "conductor"
+BINARY = "nova-conductor"
+
+
+class Liveness:
+    """Whether a compute host's service has reported lately."""
+
+    def __init__(self, store: Store, clock: Clock, down_after: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._down_after = timedelta(seconds=down_after)
+
+    def __call__(self, host: str) -> bool:
+        oldest = stamp(self._clock.now() - self._down_after)
+        for cell in self._store.working:
+            with cell.database.read() as connection:
+                found = host_rows.service(connection, host)
+            if found is not None:
+                return host_rows.is_up(found, oldest)
+        return False
+
+
+def scheduling_options(configuration: Configuration) -> SchedulingOptions:
+    """The sections of the choice of a host."""
+    return SchedulingOptions(
+        configuration.section(SchedulerOptions),
+        configuration.section(FilterOptions),
+        configuration.section(MetricsOptions),
+    )
+
+
+def tools_of(
+    configuration: Configuration,
+    store: Store,
+    bus: Bus,
+    others: Neighbours,
+    *,
+    clock: Clock | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Tools:
+    """Everything operations are handed."""
+    options = configuration.section(ConductorOptions)
+    turn = clock or SystemClock()
+    chooser = Chooser.of(scheduling_options(configuration))
+    zone = options.default_availability_zone
+    placer = Placer(store, others.resources, chooser, turn, down_after=options.service_down_time, zone=zone)
+    hosts = Hosts(bus, Liveness(store, turn, options.service_down_time))
+    extra: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
+    return Tools(
+        store=store,
+        clock=turn,
+        hosts=hosts,
+        images=others.images,
+        networks=others.networks,
+        resources=others.resources,
+        chooser=placer,
+        metadata=GuestDataOptions(options.dhcp_domain),
+        options=options,
+        **extra,
+    )
+
+
+class Conductor:
+    """One conductor process's work."""
+
+    def __init__(self, tools: Tools, bus: Bus, host: str) -> None:
+        self.tools = tools
+        self.journal = Journal(tools, VERBS, threads=tools.options.executor_thread_pool_size)
+        self._bus = bus
+        self._host = host
+        self._listener: Listener | None = None
+        self._uuid = str(uuids.uuid4())
+        self._loops = [
+            Loop("sweep", SWEEP_EVERY, self.journal.sweep),
+            Loop("lease", RENEW_EVERY, self.journal.renew),
+            Loop("alive", 10.0, self._alive),
+            Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
+        ]
+
+    def start(self) -> None:
+        """Join the bus, take up what was left."""
+        cell = self.tools.store.home
+        handlers = {
+            "operation.ring": self._ring,
+            **HostReports(self.tools, cell).handlers(),
+            **ConsoleTokens(self.tools.store, self.tools.clock).handlers(),
+        }
+        self._listener = self._bus.serve(Address(TOPIC, self._host), handlers, threads=32)
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """Finish running operations."""
+        if self._listener is not None:
+            self._listener.stop()
+        for loop in self._loops:
+            loop.stop()
+        self.journal.stop()
+
+    def _ring(self, payload: Mapping[str, Any]) -> None:
+        for operation in payload["operations"]:
+            self.journal.ring(payload["cell"], operation)
+
+    def _alive(self) -> None:
+        now = stamp(self.tools.clock.now())
+        cell = self.tools.store.home
+        for binary in (BINARY, "nova-scheduler"):
+            with cell.database.write() as connection:
+                host_rows.heartbeat(connection, self._host, binary, str(uuids.uuid4()), now)
+
+
+def bell_of(bus: Bus) -> Any:
+    """The doorbell of the API processes: losing it costs the seconds until the next sweep."""
+
+    def ring(cell: int, operations: list[str]) -> None:
+        bus.cast(Address(TOPIC), "operation.ring", {"cell": cell, "operations": operations})
+
+    return ring
+
+

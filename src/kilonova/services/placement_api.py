@@ -1,0 +1,90 @@
+"""``placement-api``: the placement service as a process, and its WSGI entry point.
+
+For uWSGI, gunicorn, granian or mod_wsgi the application is ``kilonova.services.placement_api:application()``; it reads
+``placement.conf`` from ``$OS_PLACEMENT_CONFIG_DIR`` or, without that, from the usual places.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from kilonova.kit.db.engine import Database
+from kilonova.kit.errors import KilonovaError
+from kilonova.kit.http.app import Application
+from kilonova.kit.http.serve import ThreadedServer, serve_workers
+from kilonova.kit.options import Configuration, load
+from kilonova.placement.api.app import DEFAULT_PORT, build
+from kilonova.placement.api.options import PlacementDatabaseOptions
+
+LOG = logging.getLogger(__name__)
+_USUAL = (Path("/etc/nova/nova.conf"), Path("/etc/placement/placement.conf"))
+"""Later files win."""
+_ARGUMENTS = "KILONOVA_PLACEMENT_ARGUMENTS"
+"""How worker processes learn the command line."""
+
+
+def configuration_files() -> list[str]:
+    """What is read without ``--config-file``."""
+    named = os.environ.get("OS_PLACEMENT_CONFIG_DIR")
+    candidates = (Path(named) / "placement.conf",) if named else _USUAL
+    return [str(path) for path in candidates if path.is_file()]
+
+
+def read_configuration(program: str, argv: Sequence[str]) -> Configuration:
+    """Files of ``--config-file`` and ``--config-dir``, or the usual ones. Raises BadConfiguration."""
+    return load(program, argv, files=configuration_files(), project="placement")
+
+
+def open_database(configuration: Configuration) -> Database:
+    """The database of ``[placement_database]``. Raises DatabaseUnavailable without a connection."""
+    return Database(configuration.section(PlacementDatabaseOptions))
+
+
+def application() -> Application:
+    """The WSGI application of a worker process."""
+    argv = json.loads(os.environ.get(_ARGUMENTS, "[]"))
+    configuration = read_configuration("placement-api", argv)
+    return build(open_database(configuration), configuration)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="placement-api", description="The placement service.", allow_abbrev=False)
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
+    parser.add_argument("--port", "-p", type=int, default=DEFAULT_PORT, help="port to listen on")
+    parser.add_argument("--workers", type=int, default=1, help="processes; one serves with threads alone")
+    parser.add_argument("--threads", type=int, default=8, help="threads of each process")
+    own, rest = parser.parse_known_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    os.environ[_ARGUMENTS] = json.dumps(rest)
+    try:
+        if own.workers > 1:
+            target = (
+                f"{__name__}:application" if __name__ != "__main__" else "kilonova.services.placement_api:application"
+            )
+            serve_workers(target, own.host, own.port, workers=own.workers, threads=own.threads, name="placement-api")
+        else:
+            _serve(ThreadedServer(application(), own.host, own.port, name="placement", threads=own.threads))
+    except KilonovaError as error:
+        sys.stderr.write(f"placement-api: {error}\n")
+        return 1
+    return 0
+
+
+def _serve(server: ThreadedServer) -> None:
+    enough = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: enough.set())
+    server.start()
+    enough.wait()
+    server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Limits that were set: for projects, for users in projects, and for the class everyone is in."""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kilonova.store.api_tables import quota_classes, quotas, server_mappings
+
+_Q = quotas.c
+_K = quota_classes.c
+_M = server_mappings.c
+DEFAULT_CLASS = "default"
+PROJECT = ""
+"""In the place of a user: the project's own limit."""
+
+
+def class_limits(connection: Connection, options: Mapping[str, int], class_name: str = DEFAULT_CLASS) -> dict[str, int]:
+    """Every resource's limit in a class: what was set for it, else the options'."""
+    query = sa.select(_K.resource, _K.hard_limit).where(_K.class_name == class_name)
+    found = {row[0]: row[1] for row in connection.execute(query)}
+    return {name: found.get(name, limit) for name, limit in options.items()}
+
+
+def limits(
+    connection: Connection, project_id: str, options: Mapping[str, int], user_id: str | None = None
+) -> dict[str, int]:
+    """The effective limit of every resource of ``options``: user's, else project's, else the class's, else options'.
+
+    Two statements.
+    """
+    users = (PROJECT,) if user_id is None else (PROJECT, user_id)
+    query = sa.select(_Q.user_id, _Q.resource, _Q.hard_limit).where(_Q.project_id == project_id, _Q.user_id.in_(users))
+    own: dict[str, dict[str, int]] = {PROJECT: {}}
+    for owner, resource, limit in connection.execute(query):
+        own.setdefault(owner, {})[resource] = limit
+    found = class_limits(connection, options)
+    found.update(own[PROJECT])
+    found.update(own.get(user_id, {}) if user_id is not None else {})
+    return {name: found[name] for name in options}
+
+
+def set_limits(connection: Connection, project_id: str, wanted: Mapping[str, int], user_id: str | None = None) -> None:
+    """Set limits of a project, or of a user in it."""
+    owner = PROJECT if user_id is None else user_id
+    for resource, limit in wanted.items():
+        mine = (_Q.project_id == project_id, _Q.user_id == owner, _Q.resource == resource)
+        if not connection.execute(quotas.update().where(*mine).values(hard_limit=limit)).rowcount:
+            connection.execute(
+                quotas.insert().values(project_id=project_id, user_id=owner, resource=resource, hard_limit=limit)
+            )
+
+
+def set_class_limits(connection: Connection, class_name: str, wanted: Mapping[str, int]) -> None:
+    """Set limits of a class."""
+    for resource, limit in wanted.items():
+        mine = (_K.class_name == class_name, _K.resource == resource)
+        if not connection.execute(quota_classes.update().where(*mine).values(hard_limit=limit)).rowcount:
+            connection.execute(
+                quota_classes.insert().values(class_name=class_name, resource=resource, hard_limit=limit)
+            )
+
+
+def delete_limits(connection: Connection, project_id: str, user_id: str | None = None) -> None:
+    """Forget the limits of a user, or of a project with all its users."""
+    mine = [_Q.project_id == project_id]
+    if user_id is not None:
+        mine.append(_Q.user_id == user_id)
+    connection.execute(quotas.delete().where(*mine))
+
+
+def user_usage(connection: Connection, project_id: str, user_id: str) -> dict[str, int]:
+    """Instances, cores and ram of one user's servers in a project."""
+    query = sa.select(sa.func.count(), sa.func.sum(_M.cores), sa.func.sum(_M.ram)).where(
+        _M.project_id == project_id, _M.user_id == user_id, _M.counted.is_(sa.true())
+    )
+    found = connection.execute(query).one()
+    return dict(zip(("instances", "cores", "ram"), (int(value or 0) for value in found), strict=True))

@@ -1,0 +1,68 @@
+"""All tests: first those that stay in one process, in parallel, then those with real guests and services, in turn.
+
+Installs the system packages that the latter need. Ends with one line: N passed, N failed, N skipped.
+"""
+
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+from kilonova.cli.host import packages
+from kilonova.kit.errors import KilonovaError
+
+PARTS = {
+    "quick": (("unit", "service", "contract"), ["-n", "2", "--dist", "loadfile"]),
+    "system": (("system",), ["-p", "no:xdist", "--timeout", "300"]),
+}
+BUILD = Path("build")
+NO_TESTS = 5
+
+
+def run(name: str, folders: list[str], options: list[str]) -> Counter[str]:
+    """One pytest run; returns its counts, with an error counted where pytest itself failed."""
+    report = BUILD / f"tests-{name}.xml"
+    report.unlink(missing_ok=True)
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", f"--junitxml={report}", *options, *folders]
+    code = subprocess.run(command, check=False).returncode
+    counts = counted(report) if report.exists() else Counter[str]()
+    if code not in {0, 1, NO_TESTS} or (code == 1 and not counts["failed"]):
+        counts["failed"] += 1
+    print(f"{name} tests took {time.monotonic() - begun:.0f} s", flush=True)
+    return counts
+
+
+def counted(report: Path) -> Counter[str]:
+    """passed, failed, skipped of a JUnit report."""
+    counts: Counter[str] = Counter()
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        number = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+        bad = number["failures"] + number["errors"]
+        counts.update(failed=bad, skipped=number["skipped"], passed=max(0, number["tests"] - bad - number["skipped"]))
+    return counts
+
+
+def main(wanted: list[str]) -> int:
+    BUILD.mkdir(exist_ok=True)
+    total: Counter[str] = Counter()
+    for name, (folders, options) in PARTS.items():
+        there = [f"tests/{f}" for f in folders if Path(f"tests/{f}").is_dir() and (not wanted or f in wanted)]
+        if not there:
+            continue
+        if name == "system":
+            try:
+                packages.ensure(packages.for_tests(), BUILD / "apt.log", print)
+            except KilonovaError as error:
+                print(f"system tests cannot run: {error}")
+                total["failed"] += 1
+                continue
+        total += run(name, there, options)
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total["failed"] or not total["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
