@@ -11,7 +11,7 @@ help:
 	@echo "make system          the tests with real guests and services"
 	@echo "make check           linters, types, import contracts, shape of the code"
 	@echo "make fmt             format the code"
-	@echo "make bench           measure a running cloud; ARGS=… as in docs/bench.md"
+	@echo "make bench           measure a running cloud; ARGS="…" (see tools/bench.py --help)"
 
 up:
 	@sh tools/bootstrap.sh run

@@ -10,7 +10,7 @@ CHECKS = {
     "ruff check": [BIN / "ruff", "check", "-q", "--output-format", "concise", "src", "tests", "tools"],
     "ruff format": [BIN / "ruff", "format", "-q", "--check", "src", "tests", "tools"],
     "mypy": [BIN / "mypy"],
-    "lint-imports": [BIN / "lint-imports"],
+    "lint-imports": [BIN / "lint-imports", "--no-logo"],
     "shape": [sys.executable, "tools/shape.py"],
 }
 

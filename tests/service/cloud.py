@@ -29,8 +29,8 @@ from kilonova.operations.hosts import Hosts
 from kilonova.placement.api.app import build as build_placement
 from kilonova.placement.store.sync import SCHEMA as placement_schema
 from kilonova.services.compute import ComputeHost
-from kilonova.services.conductor import Conductor, Liveness, bell_of, tools_of
-from kilonova.services.parts import Neighbours
+from kilonova.services.conductor import Conductor, bell_of, tools_of
+from kilonova.services.parts import Liveness, Neighbours
 from kilonova.store import cells
 from kilonova.store.cells import API_SCHEMA, CELL0, CELL_SCHEMA, Cell, Store
 

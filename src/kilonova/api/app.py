@@ -4,7 +4,23 @@ import itertools
 from types import ModuleType
 from typing import cast
 
-from kilonova.api import extensions, flavor_access, flavor_extra_specs, flavor_manage, flavors, keypairs, versions
+from kilonova.api import (
+    aggregates,
+    availability_zones,
+    extensions,
+    flavor_access,
+    flavor_extra_specs,
+    flavor_manage,
+    flavors,
+    hypervisors,
+    keypairs,
+    limits,
+    quota_class_sets,
+    quota_sets,
+    server_groups,
+    services,
+    versions,
+)
 from kilonova.api.microversions import VERSIONING
 from kilonova.api.paths import Paths, admit
 from kilonova.api.servers import (
@@ -32,6 +48,14 @@ MODULES: tuple[ModuleType, ...] = (
     flavor_access,
     flavor_extra_specs,
     keypairs,
+    limits,
+    quota_sets,
+    quota_class_sets,
+    availability_zones,
+    services,
+    hypervisors,
+    aggregates,
+    server_groups,
     create,
     listing,
     show,

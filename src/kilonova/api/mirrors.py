@@ -41,8 +41,8 @@ def leave(call: Call, providers: Collection[str], aggregate: str) -> None:
 
 def delete(call: Call, providers: Collection[str]) -> None:
     """Remove providers."""
-    resources = call.app.resources
-    _each(call, providers, lambda uuid: resources.delete_provider(uuid))
+    if call.app.resources is not None:
+        _each(call, providers, call.app.resources.delete_provider)
 
 
 def _each(call: Call, providers: Collection[str], change: Callable[[str], object]) -> None:

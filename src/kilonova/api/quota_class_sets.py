@@ -21,10 +21,7 @@ _NAMES = (*RESOURCES, *NETWORK)
 SET = Document(Out(name, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name)) for name in _NAMES)
 UPDATE = fields.wrapped(
     "quota_class_set",
-    *(
-        Field(name=name, schema=LIMIT, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name))
-        for name in _NAMES
-    ),
+    *(Field(name=name, schema=LIMIT, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name)) for name in _NAMES),
     rules={"minProperties": 1},
 )
 _PATH = "/os-quota-class-sets/{id}"

@@ -108,7 +108,8 @@ def _check_settable(
     for name, limit in wanted.items():
         if limit != UNLIMITED and limit < used[name]:
             raise Invalid(
-                f"Quota limit {limit} for {name} must be greater than or equal to already used and reserved {used[name]}."
+                f"Quota limit {limit} for {name} must be greater than or equal to already used and reserved "
+                f"{used[name]}."
             )
         roof = most.get(name, UNLIMITED)
         if roof != UNLIMITED and (limit == UNLIMITED or limit > roof):

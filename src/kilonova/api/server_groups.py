@@ -36,9 +36,7 @@ _RULES = Object((Field(name="max_server_per_host", schema=fields.integer(1)),))
 CREATE = fields.wrapped(
     "server_group",
     Field(name="name", schema=fields.NAME, required=True),
-    Field(
-        name="policies", schema=Array({"enum": [*server_group.HARD]}, _ONE), until=(2, 14), required=True
-    ),
+    Field(name="policies", schema=Array({"enum": [*server_group.HARD]}, _ONE), until=(2, 14), required=True),
     Field(
         name="policies",
         schema=Array({"enum": [*server_group.POLICIES]}, _ONE),

@@ -35,7 +35,7 @@ class View:
 
     def is_up(self, row: Row) -> bool:
         """Does the service live?"""
-        return rules.is_up(row, self.oldest)
+        return hosts.is_up(row, self.oldest)
 
 
 SERVICE = Document(
@@ -101,9 +101,7 @@ def _unknown(call: Call, cell: Cell) -> list[dict[str, str]]:
     with call.app.store.api.read() as connection:
         mapped = hosts.mapped(connection, cell.id)
     wanted = call.one("host")
-    return [
-        {"binary": rules.COMPUTE, "host": host, "status": "UNKNOWN"} for host in mapped if wanted in (None, host)
-    ]
+    return [{"binary": rules.COMPUTE, "host": host, "status": "UNKNOWN"} for host in mapped if wanted in (None, host)]
 
 
 def _named(call: Call) -> tuple[Cell, Row]:

@@ -1,8 +1,6 @@
 """Services of the deployment as operators see them: up or down, enabled or disabled."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from kilonova.kit.clock import stamp
 from kilonova.kit.errors import Conflict, Invalid, NotFound
@@ -48,8 +46,3 @@ class ComputeHostNotFound(NotFound):
 def oldest_report(now: datetime, down_time: int) -> str:
     """The moment since which a service must have reported to be up."""
     return stamp(now - timedelta(seconds=down_time))
-
-
-def is_up(row: Mapping[str, Any], oldest: str) -> bool:
-    """Reported lately and nobody says that it is down."""
-    return not row["forced_down"] and (row["last_seen"] or "") >= oldest

@@ -13,7 +13,7 @@ Only this module and its siblings in ``kit`` know oslo.config.
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from oslo_config import cfg, sources
@@ -72,9 +72,14 @@ def options_of(section: type[Any]) -> list[Any]:
 class Configuration:
     """Loaded configuration; give it a section class to get that section's values."""
 
-    def __init__(self, conf: Any) -> None:
-        self.oslo = conf
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = read
+        self.oslo = read()
         """The oslo.config object, for the oslo libraries that want it (inside ``kit`` only)."""
+
+    def apart(self) -> Any:
+        """The same values in an oslo.config object of its own, for a library that registers options under names of ours."""
+        return self._read()
 
     def section(self, cls: type[T], group: str | None = None) -> T:
         """Values of section ``cls``; ``group`` reads the same options from another section."""
@@ -87,6 +92,12 @@ class Configuration:
         except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError) as error:
             raise BadConfiguration(reason=f"section [{where}]: {error}") from error
         return cls(**values)
+
+    def override(self, cls: type[Any], values: Mapping[str, Any]) -> None:
+        """Set options of a section, over what the files say: for arguments of the command line."""
+        register(self.oslo, cls)
+        for name, value in values.items():
+            self.oslo.set_override(name, value, group=None if cls.GROUP == "DEFAULT" else cls.GROUP)
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
         """Register options that a library declares itself, as oslo.config objects."""
@@ -104,7 +115,18 @@ class Configuration:
 def register(conf: Any, cls: type[Any], group: str | None = None) -> None:
     """Register a section's options; registering again is harmless."""
     where = group or cls.GROUP
-    conf.register_opts(options_of(cls), group=None if where == "DEFAULT" else where)
+    for option in options_of(cls):
+        _register_one(conf, option, None if where == "DEFAULT" else where)
+
+
+def _register_one(conf: Any, option: Any, group: str | None) -> None:
+    try:
+        conf.register_opt(option, group=group)
+    except cfg.DuplicateOptError:
+        # Two rooms may read one option, each saying in its own words what for; it must be the same option, though.
+        known = (conf._groups[group] if group else conf)._opts[option.dest]["opt"]  # noqa: SLF001  # no public view
+        if type(known) is not type(option) or known.default != option.default:
+            raise
 
 
 def load(
@@ -114,22 +136,30 @@ def load(
 
     Raises BadConfiguration, naming the file and line that cannot be read.
     """
-    conf = cfg.ConfigOpts()
     found = list(files) if files is not None else None
-    try:
-        conf(list(argv), project=project, prog=program, default_config_files=found)
-    except cfg.Error as error:
-        raise BadConfiguration(reason=str(error)) from error
-    return Configuration(conf)
+
+    def read() -> Any:
+        conf = cfg.ConfigOpts()
+        try:
+            conf(list(argv), project=project, prog=program, default_config_files=found)
+        except cfg.Error as error:
+            raise BadConfiguration(reason=" ".join(str(error).split())) from error
+        return conf
+
+    return Configuration(read)
 
 
 def from_mapping(values: Mapping[str, Mapping[str, Any]]) -> Configuration:
     """A configuration made in code: ``{section: {option: value}}``. For tests and embedding."""
-    conf = cfg.ConfigOpts()
-    conf([], default_config_files=[], default_config_dirs=[])
     pending = {group: dict(options) for group, options in values.items()}
-    conf._sources.append(_Mapping(pending))  # noqa: SLF001  # sources are public, putting one in without a driver is not
-    return _Overridden(conf, pending)
+
+    def read() -> Any:
+        conf = cfg.ConfigOpts()
+        conf([], default_config_files=[], default_config_dirs=[])
+        conf._sources.append(_Mapping(pending))  # noqa: SLF001  # sources are public, putting one in without a driver is not
+        return conf
+
+    return _Overridden(read, pending)
 
 
 class _Mapping(sources.ConfigurationSource):
@@ -148,8 +178,8 @@ class _Mapping(sources.ConfigurationSource):
 
 
 class _Overridden(Configuration):
-    def __init__(self, conf: Any, pending: Mapping[str, Mapping[str, Any]]) -> None:
-        super().__init__(conf)
+    def __init__(self, read: Callable[[], Any], pending: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(read)
         self._pending = pending
 
     def section(self, cls: type[T], group: str | None = None) -> T:

@@ -44,6 +44,8 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
         StorageOptions,
     )
 
+    # First, because defaults of the other sections name its options ($instances_path).
+    storage = configuration.section(StorageOptions)
     return LibvirtDriver(
         DriverOptions(
             host=options.host_name,
@@ -51,7 +53,7 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
             state_path=Path(options.state_path),
             libvirt=configuration.section(LibvirtOptions),
             vnc=configuration.section(GuestDisplayOptions),
-            storage=configuration.section(StorageOptions),
+            storage=storage,
             image_cache=configuration.section(ImageCacheOptions),
         ),
         images,

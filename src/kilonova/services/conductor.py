@@ -2,8 +2,7 @@
 
 import logging
 import uuid as uuids
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilonova.domain.guest_data import GuestDataOptions
@@ -11,16 +10,18 @@ from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
+from kilonova.operations import vendor_data
 from kilonova.operations.actions import VERBS
 from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
 from kilonova.operations.journal import RENEW_EVERY, SWEEP_EVERY, Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions
 from kilonova.operations.placing import Placer
+from kilonova.operations.vendor_data import VendorDataOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
 from kilonova.scheduling.select import Chooser
-from kilonova.services.parts import Neighbours, ProcessOptions
+from kilonova.services.parts import Liveness, Neighbours
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Store
@@ -28,24 +29,6 @@ from kilonova.store.cells import Store
 LOG = logging.getLogger(__name__)
 TOPIC = "conductor"
 BINARY = "nova-conductor"
-
-
-class Liveness:
-    """Whether a compute host's service has reported lately."""
-
-    def __init__(self, store: Store, clock: Clock, down_after: int) -> None:
-        self._store = store
-        self._clock = clock
-        self._down_after = timedelta(seconds=down_after)
-
-    def __call__(self, host: str) -> bool:
-        oldest = stamp(self._clock.now() - self._down_after)
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                found = host_rows.service(connection, host)
-            if found is not None:
-                return host_rows.is_up(found, oldest)
-        return False
 
 
 def scheduling_options(configuration: Configuration) -> SchedulingOptions:
@@ -82,7 +65,7 @@ def tools_of(
         networks=others.networks,
         resources=others.resources,
         chooser=placer,
-        metadata=GuestDataOptions(options.dhcp_domain),
+        metadata=GuestDataOptions(options.dhcp_domain, vendor_data.load(configuration.section(VendorDataOptions))),
         options=options,
         **extra,
     )
@@ -91,13 +74,13 @@ def tools_of(
 class Conductor:
     """One conductor process's work."""
 
-    def __init__(self, tools: Tools, bus: Bus, host: str) -> None:
+    def __init__(self, tools: Tools, bus: Bus, host: str, *, binaries: Sequence[str] = (BINARY,)) -> None:
         self.tools = tools
         self.journal = Journal(tools, VERBS, threads=tools.options.executor_thread_pool_size)
         self._bus = bus
         self._host = host
         self._listener: Listener | None = None
-        self._uuid = str(uuids.uuid4())
+        self._binaries = binaries
         self._loops = [
             Loop("sweep", SWEEP_EVERY, self.journal.sweep),
             Loop("lease", RENEW_EVERY, self.journal.renew),
@@ -132,7 +115,7 @@ class Conductor:
     def _alive(self) -> None:
         now = stamp(self.tools.clock.now())
         cell = self.tools.store.home
-        for binary in (BINARY, "nova-scheduler"):
+        for binary in self._binaries:
             with cell.database.write() as connection:
                 host_rows.heartbeat(connection, self._host, binary, str(uuids.uuid4()), now)
 
@@ -144,5 +127,3 @@ def bell_of(bus: Bus) -> Any:
         bus.cast(Address(TOPIC), "operation.ring", {"cell": cell, "operations": operations})
 
     return ring
-
-

@@ -2,20 +2,26 @@
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar
 
+from kilonova.api.wiring import ApiOptions, Compute, ComputeOptions, ConsoleUrlOptions, ConsoleUrls, TokenOptions
 from kilonova.clients.glance.http import HttpGlance
 from kilonova.clients.keystone.neighbours import neighbour
 from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
 from kilonova.clients.placement.http import HttpPlacement
+from kilonova.domain.quota import QuotaOptions
+from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import BadConfiguration, Configuration, opt
 from kilonova.kit.rpc.contract import Bus
 from kilonova.kit.sessions import Sessions
+from kilonova.operations.hosts import Hosts
 from kilonova.store import cells
+from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Cell, Store
 
 LOG = logging.getLogger(__name__)
@@ -83,3 +89,40 @@ def bus_of(configuration: Configuration, options: ProcessOptions) -> Bus:
 
     return RabbitBus(configuration)
 
+
+def api_parts(
+    configuration: Configuration, store: Store, others: Neighbours, bus: Bus, bell: Callable[..., None], clock: Clock
+) -> Compute:
+    """The Compute API's collaborators."""
+    compute = configuration.section(ComputeOptions)
+    return Compute(
+        store=store,
+        api=configuration.section(ApiOptions),
+        compute=compute,
+        clock=clock,
+        quota=configuration.section(QuotaOptions),
+        images=others.images,
+        networks=others.networks,
+        resources=others.resources,
+        hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
+        bell=bell,
+        console=ConsoleUrls(configuration.section(ConsoleUrlOptions), configuration.section(TokenOptions)),
+    )
+
+
+class Liveness:
+    """Whether a compute host's service has reported lately."""
+
+    def __init__(self, store: Store, clock: Clock, down_after: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._down_after = timedelta(seconds=down_after)
+
+    def __call__(self, host: str) -> bool:
+        oldest = stamp(self._clock.now() - self._down_after)
+        for cell in self._store.working:
+            with cell.database.read() as connection:
+                found = host_rows.service(connection, host)
+            if found is not None:
+                return host_rows.is_up(found, oldest)
+        return False

@@ -163,3 +163,11 @@ console_tokens = sa.Table(
     sa.Index("console_tokens_server", "server_uuid"),
     sa.Index("console_tokens_expiry", "expires_at"),
 )
+
+server_passwords = sa.Table(
+    "server_passwords",
+    metadata,
+    sa.Column("server_uuid", Uuid, primary_key=True),
+    # As the guest gave it: encrypted with the user's public key.
+    sa.Column("password", LongText, nullable=False),
+)

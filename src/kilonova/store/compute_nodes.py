@@ -84,18 +84,12 @@ def use(connection: Connection, hosts: Collection[str] | None = None) -> dict[Pl
     )
     if hosts is not None:
         query = query.where(_V.host.in_(hosts))
-    return {
-        (host, node): Use(*(int(value or 0) for value in sums)) for host, node, *sums in connection.execute(query)
-    }
+    return {(host, node): Use(*(int(value or 0) for value in sums)) for host, node, *sums in connection.execute(query)}
 
 
 def servers_on(connection: Connection, hosts: Collection[str]) -> dict[Place, list[Row]]:
     """Node → its living servers (id, uuid), oldest first, in one statement."""
-    query = (
-        sa.select(_V.id, _V.uuid, _V.host, _V.node)
-        .where(_V.deleted == 0, _V.host.in_(hosts))
-        .order_by(_V.id)
-    )
+    query = sa.select(_V.id, _V.uuid, _V.host, _V.node).where(_V.deleted == 0, _V.host.in_(hosts)).order_by(_V.id)
     found: dict[Place, list[Row]] = {}
     for server in rows(connection, query):
         found.setdefault((server["host"], server["node"]), []).append(server)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.rows import Row, row, rows
+from kilonova.kit.db.types import holds
 from kilonova.store.cell_tables import servers
 
 _C = servers.c
@@ -81,6 +82,12 @@ def on_host(connection: Connection, host: str) -> list[Row]:
     """Living servers of a host."""
     query = sa.select(servers).where(_C.host == host, _C.deleted == 0)
     return rows(connection, query)
+
+
+def with_address(connection: Connection, address: str) -> list[Row]:
+    """Living servers that have the fixed or floating address; looks at every server of the cell."""
+    bordered = sa.literal(" ") + _C.ips + " "
+    return rows(connection, sa.select(servers).where(_C.deleted == 0, holds(bordered, f" {address} ")))
 
 
 def hosts_of(connection: Connection, uuids: Collection[str]) -> dict[str, str]:

@@ -50,7 +50,5 @@ def delete(connection: Connection, found: Row, *, with_nodes: bool) -> None:
 
 def hosted(connection: Connection, hosts: Collection[str]) -> int:
     """How many living servers these hosts carry."""
-    query = (
-        sa.select(sa.func.count()).select_from(servers).where(servers.c.host.in_(hosts), servers.c.deleted == 0)
-    )
+    query = sa.select(sa.func.count()).select_from(servers).where(servers.c.host.in_(hosts), servers.c.deleted == 0)
     return int(connection.scalar(query) or 0)

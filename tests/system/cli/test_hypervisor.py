@@ -31,7 +31,7 @@ def libvirt(tmp_path: Path, processes: Processes) -> Iterator[Libvirt]:
         pytest.skip("systemd's libvirtd would be used")
     found = hypervisor.libvirt(tmp_path, processes, print)
     yield found
-    hypervisor.stop(found, processes, print)
+    hypervisor.stop(tmp_path, processes, print)
 
 
 def virsh(uri: str, *words: str) -> str:
@@ -49,7 +49,8 @@ def test_it_runs_guests_and_ends_with_them(libvirt: Libvirt, processes: Processe
     pids = [p for p in Path("/proc").iterdir() if p.name.isdigit() and b"kilonova-private-test" in command_line(p)]
     assert pids
 
-    hypervisor.stop(libvirt, processes, print)
+    processes.stop("libvirtd")
+    hypervisor.stop(tmp_path, processes, print)
     assert processes.names() == []
     assert not [p for p in pids if p.exists()]
 

@@ -22,7 +22,7 @@ def _simple(rule: str, verb: str) -> Callable[[Call], None]:
 
 def reboot(call: Call) -> None:
     """Soft or hard."""
-    hard = call.body["reboot"]["type"].upper() == "HARD"
+    hard = call.body["type"].upper() == "HARD"
     finding.act(call, "os_compute_api:servers:reboot", "reboot_hard" if hard else "reboot", Reboot(hard=hard))
 
 
@@ -30,7 +30,7 @@ def lock(call: Call) -> None:
     """Only administrators may act on the server from now on, or whoever locked it unlocks it."""
     cell, row = finding.find(call, "os_compute_api:os-lock-server:lock")
     own = row["project_id"] == call.context.project_id
-    body = call.body["lock"]
+    body = call.body
     reason = body.get("locked_reason") if isinstance(body, dict) and call.at_least(73) else None
     values = {"locked_by": "owner" if own and not call.context.is_admin else "admin", "locked_reason": reason}
     finding.acceptor(call).note(call.context, cell, row, "lock", values)

@@ -28,7 +28,7 @@ def output(call: Call) -> Any:
     """The last lines of the serial console."""
     _cell, row = finding.find(call, "os_compute_api:os-console-output")
     _ready(row)
-    body = call.body["os-getConsoleOutput"] or {}
+    body = call.body or {}
     wanted = body.get("length")
     text = _from_host(call, row, "output", {"uuid": row["uuid"], "limit": _MOST_OUTPUT})
     if wanted is not None and int(wanted) != -1:
@@ -55,7 +55,7 @@ def remote_console(call: Call) -> Any:
 def vnc_console(call: Call) -> Any:
     """The older action for the same."""
     _cell, row = finding.find(call, _RULE)
-    kind = call.body["os-getVNCConsole"]["type"]
+    kind = call.body["type"]
     return {"console": {"type": kind, "url": url_of(call, row, kind)}}
 
 

@@ -21,7 +21,7 @@ def create_image(call: Call) -> Reply:
     cell, row = finding.find(call, _RULE)
     finding.unlocked(call, row)
     lifecycle.check("create_image", row["uuid"], row["vm_state"], row["task_state"])
-    body = call.body["createImage"]
+    body = call.body
     image = call.app.images.create(call.context, _new_image(row, body))
     try:
         finding.acceptor(call).accept(call.context, cell, row, "create_image", CreateImage(image.id))

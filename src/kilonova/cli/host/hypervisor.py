@@ -22,6 +22,7 @@ _KVM_API = 12
 """ioctls and the only API version there ever was: the kernel's Documentation/virt/kvm/api.rst, 4.1 and 4.2."""
 _FLAGS = re.compile(r"^flags\s*:.*\b(vmx|svm)\b", re.MULTILINE)
 _SYSTEM_SOCKET = Path("/run/libvirt/libvirt-sock")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SYSTEMD = Path("/run/systemd/system")
 _DAEMONS = ("virtlogd", "libvirtd")
 _START_SECONDS = 30
@@ -162,8 +163,14 @@ def _command(name: str, home: Path) -> list[str]:
 
 
 def _configure(home: Path) -> None:
+    boot = _BOOT.read_text()
+    made = home / "boot"
+    if not made.exists() or made.read_text() != boot:
+        # What libvirt knows of running guests is of another boot; a system's /run would be empty now.
+        shutil.rmtree(home / "run", ignore_errors=True)
     for name in ("etc/qemu", "lib", "cache", "log", "run"):
         (home / name).mkdir(parents=True, exist_ok=True)
+    made.write_text(boot)
     (home / "etc" / "libvirtd.conf").write_text(_LIBVIRTD_CONF)
     (home / "etc" / "qemu.conf").write_text(_QEMU_CONF)
     (home / "etc" / "virtlogd.conf").write_text('log_outputs = "3:stderr"\n')
@@ -175,11 +182,14 @@ def _answers(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def stop(found: Libvirt, processes: Processes, say: Say) -> None:
-    """End the guests and daemons of our own libvirt; a system's libvirt is left alone."""
-    if not found.private:
-        return
-    if processes.running("libvirtd") is not None:
+def stop(state: Path, processes: Processes, say: Say) -> None:
+    """End the guests and daemons of our own libvirt, if it was ever started; a system's libvirt is left alone.
+
+    Raises NoLibvirt, DidNotStart where guests run on without their daemon and it does not come back.
+    """
+    home = state / "libvirt"
+    if any((home / "run" / "qemu").glob("*.pid")):
+        found = _own(home, processes, say)
         for name in _virsh(found, "list", "--name").split():
             say(f"ending guest {name}")
             _virsh(found, "destroy", name)

@@ -218,6 +218,7 @@ class _Exchange:
             base_url=self.req.prefix + env.get("kilonova.prefix", ""),
             app=self.service.app,
             path=self.req.path,
+            sender=str(env.get("REMOTE_ADDR") or ""),
             legacy_v2=bool(env.get("kilonova.legacy")),
         )
         if policy is not None:

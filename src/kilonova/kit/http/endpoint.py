@@ -31,6 +31,8 @@ class Call:
     app: Any
     """What the service handed to ``Application``: its wired collaborators."""
     path: str = ""
+    sender: str = ""
+    """Address the request came from."""
     stream: BinaryIO | None = None
     """The raw body of endpoints with ``raw_body``."""
     allow: Callable[[str, Mapping[str, Any]], bool] = lambda _rule, _target: True

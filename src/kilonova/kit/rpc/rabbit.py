@@ -5,21 +5,32 @@ the endpoint object needs no reflection and errors cross the wire in our own for
 """
 
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import oslo_messaging
-
 from kilonova.kit import codec
-from kilonova.kit.options import Configuration
+from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, unwrap, wrap_error
+
+# oslo.messaging's helpers load eventlet wherever it is installed, and say that they are deprecated. This process works
+# with threads: for it there is no eventlet.
+sys.modules.setdefault("eventlet", None)  # type: ignore[arg-type]  # None is how Python marks a module as absent
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import oslo_messaging
 
 LOG = logging.getLogger(__name__)
 _NAMESPACE = "kilonova"
+_VERSION = "1.0"
+_CAST_RETRIES = 2
+"""Tries to send what may be lost, before it is."""
 
 
 class _Endpoint:
-    target = oslo_messaging.Target(namespace=_NAMESPACE, version="1.0")
+    target = oslo_messaging.Target(namespace=_NAMESPACE, version=_VERSION)
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
@@ -47,37 +58,59 @@ class RabbitBus:
     """``transport_url`` and ``[oslo_messaging_rabbit]`` configure it as they do upstream."""
 
     def __init__(self, configuration: Configuration, url: str | None = None) -> None:
-        self._transport = oslo_messaging.get_rpc_transport(configuration.oslo, url=url)
+        """Raises BadConfiguration; connects only when first used."""
+        try:
+            self._transport = oslo_messaging.get_rpc_transport(configuration.apart(), url=url)
+        except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure) as error:
+            raise BadConfiguration(reason=f"[DEFAULT] transport_url: {error}") from error
+        self._clients: dict[Address, Any] = {}
+        self._listeners: list[_Listener] = []
+        self._lock = threading.Lock()
 
-    def _client(self, address: Address, timeout: float | None) -> Any:
-        target = oslo_messaging.Target(topic=address.topic, server=address.server, namespace=_NAMESPACE, version="1.0")
-        return oslo_messaging.get_rpc_client(self._transport, target, timeout=timeout)
+    def _client(self, address: Address) -> Any:
+        known = self._clients.get(address)
+        if known is None:
+            target = oslo_messaging.Target(
+                topic=address.topic, server=address.server, namespace=_NAMESPACE, version=_VERSION
+            )
+            known = self._clients[address] = oslo_messaging.get_rpc_client(self._transport, target)
+        return known
 
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
         """Raises NoAnswer."""
+        client = self._client(address).prepare(timeout=timeout)
         try:
-            reply = self._client(address, timeout).call({}, "deliver", method=method, data=codec.text(payload))
+            reply = client.call({}, "deliver", method=method, data=codec.text(payload))
         except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure) as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
 
     def cast(self, address: Address, method: str, payload: Payload) -> None:
         """A broker that cannot be reached costs time, not the work: the journal's sweep finds it."""
+        client = self._client(address).prepare(retry=_CAST_RETRIES)
         try:
-            self._client(address, None).cast({}, "deliver", method=method, data=codec.text(payload))
+            client.cast({}, "deliver", method=method, data=codec.text(payload))
         except oslo_messaging.MessageDeliveryFailure as error:
             LOG.warning("Could not send %s to %s: %s", method, address.topic, error)
 
     def serve(self, address: Address, handlers: Mapping[str, Handler], *, threads: int = 16) -> Listener:
         """Listen on the topic and on this server's own queue."""
         target = oslo_messaging.Target(topic=address.topic, server=address.server)
-        server = oslo_messaging.get_rpc_server(
-            self._transport, target, [_Endpoint(dict(handlers))], executor="threading"
-        )
-        self._transport.conf.set_override("executor_thread_pool_size", threads)
-        server.start()
-        return _Listener(server)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # naming the executor is deprecated, and the only way to be sure of it
+            server = oslo_messaging.get_rpc_server(
+                self._transport, target, [_Endpoint(dict(handlers))], executor="threading"
+            )
+        server.start(override_pool_size=threads)
+        listener = _Listener(server)
+        with self._lock:
+            self._listeners.append(listener)
+        return listener
 
     def close(self) -> None:
-        """Drop connections."""
+        """Stop every server and drop connections."""
+        with self._lock:
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.stop()
         self._transport.cleanup()

@@ -107,7 +107,8 @@ chain own {{
 }}
 chain departing {{
     type nat hook postrouting priority srcnat;"""
-    # A guest that calls its neighbour by floating IP: the answer must come back through the host.
+    # A guest that calls its neighbour by floating IP: the answer must come back through the host, which without
+    # br_netfilter would not see it otherwise.
     for bridge in plan.bridges:
         yield f'    iifname "{bridge.name}" oifname "{bridge.name}" ct status dnat masquerade'
     for floating in plan.floatings:

@@ -86,7 +86,7 @@ def test_a_tap_may_send_only_what_is_its_own() -> None:
 
 
 def test_an_address_pair_may_be_used_too() -> None:
-    pairs = (("fa:16:3e:00:00:02", "10.0.0.5/31"), ("fa:16:3e:00:00:01", "10.0.0.9"))
+    pairs = (("fa:16:3e:00:00:02", "10.0.0.4/31"), ("fa:16:3e:00:00:01", "10.0.0.9"))
     lines = _chain(_script(replace(PLAN, ports=(replace(PORT, pairs=pairs),))), "from_aa1")
     assert lines[0] == "ether saddr != { fa:16:3e:00:00:01, fa:16:3e:00:00:02 } drop"
     assert "ether type ip ip saddr { 10.0.0.4/31, 10.0.0.9/32 } accept" in lines

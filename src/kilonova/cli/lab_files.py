@@ -1,0 +1,191 @@
+"""What ``kilonova up`` writes: secrets once, ``nova.conf`` of the all-in-one, and the clouds.yaml entry for clients."""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+USERS = ("admin", "demo", "nova", "placement", "glance", "neutron")
+CLOUD = "kilonova"
+DEMO_CLOUD = "kilonova-demo"
+_SYSTEM_CLOUDS = Path("/etc/openstack/clouds.yaml")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The lab's place and ports."""
+
+    state: Path
+    offset: int = 0
+    listen: str = "127.0.0.1"
+
+    def url(self, port: int, path: str = "") -> str:
+        """A service's URL."""
+        return f"http://{self.listen}:{port + self.offset}{path}"
+
+    @property
+    def configuration(self) -> Path:
+        """The all-in-one's ``nova.conf``."""
+        return self.state / "nova.conf"
+
+    def passwords(self) -> dict[str, str]:
+        """Made at the first ``up`` and kept: user → password; ``metadata`` is a shared secret."""
+        path = self.state / "secrets.json"
+        if path.exists():
+            known: dict[str, str] = json.loads(path.read_text())
+            return known
+        made = {name: secrets.token_urlsafe(12) for name in (*USERS, "metadata")}
+        _write_private(path, json.dumps(made, indent=1))
+        return made
+
+
+def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    path.with_suffix(".new").replace(path)
+
+
+def write_configuration(lab: Lab, virt_type: str, libvirt_uri: str) -> None:
+    """``nova.conf`` with the sections of an ordinary deployment."""
+    passwords = lab.passwords()
+    text = "\n\n".join(
+        f"[{section}]\n" + "\n".join(f"{name} = {value}" for name, value in options.items())
+        for section, options in _sections(lab, passwords, virt_type, libvirt_uri).items()
+    )
+    _write_private(lab.configuration, f"# Written by `kilonova up` at each start; changes here are lost.\n{text}\n")
+
+
+def _sections(lab: Lab, passwords: Mapping[str, str], virt_type: str, uri: str) -> dict[str, dict[str, Any]]:
+    def login(user: str) -> dict[str, Any]:
+        return {
+            "auth_type": "password",
+            "auth_url": lab.url(5000, "/v3"),
+            "username": user,
+            "password": passwords[user],
+            "project_name": "service",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+            "region_name": "RegionOne",
+        }
+
+    state = lab.state
+    return {
+        "DEFAULT": {
+            "host": socket.gethostname(),
+            "my_ip": lab.listen,
+            "state_path": state / "compute",
+            "instances_path": state / "instances",
+            "compute_driver": "libvirt.LibvirtDriver",
+            "transport_url": "local:",
+            "sync_power_state_interval": 20,
+            "reserved_host_memory_mb": 512,
+        },
+        "api": {"auth_strategy": "keystone"},
+        "api_database": {"connection": f"sqlite:///{state}/nova_api.sqlite"},
+        "database": {"connection": f"sqlite:///{state}/nova_cell1.sqlite"},
+        "placement_database": {"connection": f"sqlite:///{state}/placement.sqlite"},
+        "keystone_authtoken": {
+            **login("nova"),
+            "www_authenticate_uri": lab.url(5000, "/v3"),
+            "service_token_roles_required": "true",
+        },
+        "placement": login("placement"),
+        "glance": login("nova"),
+        "neutron": {
+            **login("neutron"),
+            "service_metadata_proxy": "true",
+            "metadata_proxy_shared_secret": passwords["metadata"],
+        },
+        "libvirt": {"virt_type": virt_type, "connection_uri": uri},
+        "vnc": {
+            "enabled": "true",
+            "novncproxy_host": lab.listen,
+            "novncproxy_port": 6080 + lab.offset,
+            "novncproxy_base_url": lab.url(6080, "/vnc_lite.html"),
+        },
+        "lab": {
+            "directory": state,
+            "listen": lab.listen,
+            "port_offset": lab.offset,
+            "passwords": ",".join(f"{user}:{passwords[user]}" for user in USERS),
+        },
+        "lab_networks": {
+            "host": socket.gethostname(),
+            "state_path": state / "networks",
+            "metadata_url": lab.url(8775),
+            "metadata_proxy_port": 9697 + lab.offset,
+            "metadata_proxy_shared_secret": passwords["metadata"],
+        },
+    }
+
+
+def _entry(lab: Lab, user: str, project: str) -> dict[str, Any]:
+    return {
+        "region_name": "RegionOne",
+        "identity_api_version": "3",
+        "auth": {
+            "auth_url": lab.url(5000, "/v3"),
+            "username": user,
+            "password": lab.passwords()[user],
+            "project_name": project,
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        },
+    }
+
+
+def clouds_files() -> list[Path]:
+    """Where clients look: the system's file, and the file of the user behind sudo, who may not read that one."""
+    found = [_SYSTEM_CLOUDS]
+    person = os.environ.get("SUDO_USER")
+    if person and person != "root":
+        found.append(Path(f"~{person}").expanduser() / ".config/openstack/clouds.yaml")
+    return found
+
+
+def write_clouds(lab: Lab) -> list[Path]:
+    """Add our two clouds to clouds.yaml, leaving the others there as they are."""
+    ours = {CLOUD: _entry(lab, "admin", "admin"), DEMO_CLOUD: _entry(lab, "demo", "demo")}
+    for path in clouds_files():
+        known = _clouds(path)
+        known.setdefault("clouds", {}).update(ours)
+        _write_private(path, yaml.safe_dump(known, sort_keys=False))
+        _give_to_owner(path)
+    return clouds_files()
+
+
+def forget_clouds() -> None:
+    """Take our clouds out of clouds.yaml; an empty file goes too."""
+    for path in clouds_files():
+        known = _clouds(path)
+        for name in (CLOUD, DEMO_CLOUD):
+            known.get("clouds", {}).pop(name, None)
+        if known.get("clouds"):
+            _write_private(path, yaml.safe_dump(known, sort_keys=False))
+            _give_to_owner(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _clouds(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    found = yaml.safe_load(path.read_text())
+    return found if isinstance(found, dict) else {}
+
+
+def _give_to_owner(path: Path) -> None:
+    """A file made below a user's home by root is the user's."""
+    home = path.parents[2]
+    if path != _SYSTEM_CLOUDS:
+        owner = home.stat()
+        for each in (path.parent.parent, path.parent, path):
+            os.chown(each, owner.st_uid, owner.st_gid)

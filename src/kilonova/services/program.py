@@ -1,0 +1,103 @@
+"""What every long-running program does: read the configuration, log, start its part, stop cleanly on a signal."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from kilonova.kit import logs
+from kilonova.kit.errors import KilonovaError
+from kilonova.kit.options import Configuration, load, opt
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StopOptions:
+    """``[DEFAULT]``: how long stopping may take."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    graceful_shutdown_timeout: int = opt(180, "seconds to wait on shutdown for running work; 0 waits for ever", min=0)
+
+
+class Part(Protocol):
+    """What a program runs."""
+
+    def start(self) -> None:
+        """Begin; work goes on in threads."""
+
+    def stop(self) -> None:
+        """Finish running work."""
+
+
+def configured(program: str, argv: Sequence[str] | None) -> Configuration:
+    """The configuration of ``--config-file``/``--config-dir`` or the usual places, and logs as it says.
+
+    ``--debug``, ``--log-file`` and ``--log-dir`` win over the files. Raises BadConfiguration.
+    """
+    parser = argparse.ArgumentParser(prog=program, add_help=False, allow_abbrev=False)
+    parser.add_argument("--debug", "-d", action="store_true", default=None)
+    parser.add_argument("--log-file", "--logfile")
+    parser.add_argument("--log-dir", "--logdir")
+    own, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    configuration = load(program, rest)
+    configuration.override(logs.LogOptions, {k: v for k, v in vars(own).items() if v is not None})
+    logs.set_up(configuration, program)
+    return configuration
+
+
+def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration], Part]) -> int:
+    """Until SIGTERM or SIGINT. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
+    try:
+        configuration = configured(program, argv)
+        part = make(configuration)
+        stop = _signals()
+        part.start()
+    except KilonovaError as error:
+        return refuse(program, error)
+    LOG.info("%s is up", program)
+    stop.wait()
+    LOG.info("%s is stopping", program)
+    _watch(configuration.section(StopOptions).graceful_shutdown_timeout)
+    part.stop()
+    LOG.info("%s has stopped", program)
+    return 0
+
+
+def refuse(program: str, error: KilonovaError) -> int:
+    """Say in one line why the program cannot run."""
+    sys.stderr.write(f"{program}: {logs.blotted(str(error))}\n")
+    return 1
+
+
+def _signals() -> threading.Event:
+    """Set by the first signal; a second one ends the process at once."""
+    enough = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        if enough.is_set():
+            os._exit(128 + number)
+        enough.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return enough
+
+
+def _watch(seconds: int) -> None:
+    """End the process when stopping takes too long."""
+    if not seconds:
+        return
+
+    def give_up() -> None:
+        LOG.warning("Running work did not finish within graceful_shutdown_timeout (%s s)", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
