@@ -66,11 +66,6 @@ class Askers:
             sender = headers.get("X-FORWARDED-FOR", sender).split(",")[0].strip()
         return self._direct(sender)
 
-    def forget(self, uuid: str) -> None:
-        """The server changed."""
-        with self._lock:
-            self._kept.pop(uuid, None)
-
     def _proxied(self, headers: Mapping[str, str]) -> Asker:
         uuid, project, signature = (
             _single(headers, name) for name in ("X-Instance-ID", "X-Tenant-ID", "X-Instance-ID-Signature")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 URL = "http://network.local"
 # The SDK warns about its own inner calls, differently in each release.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:The .* removed in a future release")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from oslo_config import cfg
+
 from kilonova.kit import codec
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, unwrap, wrap_error
@@ -20,6 +22,9 @@ from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payl
 sys.modules.setdefault("eventlet", None)  # type: ignore[arg-type]  # None is how Python marks a module as absent
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from oslo_service import backend
+
+    backend.init_backend(backend.BackendType.THREADING)
     import oslo_messaging
 
 LOG = logging.getLogger(__name__)
@@ -29,18 +34,26 @@ _CAST_RETRIES = 2
 """Tries to send what may be lost, before it is."""
 
 
+def _complete(conf: Any) -> Any:
+    """Tracing and metrics look for options in the transport's configuration that they register on the global one alone."""
+    for name, group in cfg.CONF._groups.items():  # noqa: SLF001  # oslo.config lists registered options nowhere else
+        if name.startswith("oslo_messaging"):
+            conf.register_opts([known["opt"] for known in group._opts.values()], group=name)  # noqa: SLF001  # the same
+    return conf
+
+
 class _Endpoint:
     target = oslo_messaging.Target(namespace=_NAMESPACE, version=_VERSION)
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
 
-    def deliver(self, _context: Any, method: str, data: str) -> str:
+    def deliver(self, _context: Any, name: str, data: str) -> str:
         """One message in, one reply out."""
         try:
-            return codec.text({"result": self._handlers[method](codec.loads(data))})
+            return codec.text({"result": self._handlers[name](codec.loads(data))})
         except Exception as error:  # every failure must reach the caller as a reply
-            LOG.debug("%s failed", method, exc_info=True)
+            LOG.debug("%s failed", name, exc_info=True)
             return codec.text(wrap_error(error))
 
 
@@ -60,7 +73,7 @@ class RabbitBus:
     def __init__(self, configuration: Configuration, url: str | None = None) -> None:
         """Raises BadConfiguration; connects only when first used."""
         try:
-            self._transport = oslo_messaging.get_rpc_transport(configuration.apart(), url=url)
+            self._transport = oslo_messaging.get_rpc_transport(_complete(configuration.apart()), url=url)
         except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure) as error:
             raise BadConfiguration(reason=f"[DEFAULT] transport_url: {error}") from error
         self._clients: dict[Address, Any] = {}
@@ -80,7 +93,7 @@ class RabbitBus:
         """Raises NoAnswer."""
         client = self._client(address).prepare(timeout=timeout)
         try:
-            reply = client.call({}, "deliver", method=method, data=codec.text(payload))
+            reply = client.call({}, "deliver", name=method, data=codec.text(payload))
         except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure) as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
@@ -89,7 +102,7 @@ class RabbitBus:
         """A broker that cannot be reached costs time, not the work: the journal's sweep finds it."""
         client = self._client(address).prepare(retry=_CAST_RETRIES)
         try:
-            client.cast({}, "deliver", method=method, data=codec.text(payload))
+            client.cast({}, "deliver", name=method, data=codec.text(payload))
         except oslo_messaging.MessageDeliveryFailure as error:
             LOG.warning("Could not send %s to %s: %s", method, address.topic, error)
 
