@@ -23,6 +23,7 @@ from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import Configuration, from_mapping
+from kilonova.kit.rpc.contract import Address
 from kilonova.kit.rpc.local import LocalBus
 from kilonova.kit.sessions import Sessions
 from kilonova.operations.hosts import Hosts
@@ -30,9 +31,10 @@ from kilonova.placement.api.app import build as build_placement
 from kilonova.placement.store.sync import SCHEMA as placement_schema
 from kilonova.services.compute import ComputeHost
 from kilonova.services.conductor import Conductor, bell_of, tools_of
-from kilonova.services.parts import Liveness, Neighbours
+from kilonova.services.parts import Liveness
+from kilonova.services.process import Neighbours
 from kilonova.store import cells
-from kilonova.store.cells import API_SCHEMA, CELL0, CELL_SCHEMA, Cell, Store
+from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, Cell, Store
 
 PLACEMENT_URL = "http://placement.test"
 
@@ -55,7 +57,6 @@ def new_store(directory: Path) -> Store:
             "disabled": False,
         },
     )
-    assert key != CELL0
     return Store(api, (Cell(key, "11111111-1111-1111-1111-111111111111", "cell1", cell),))
 
 
@@ -99,6 +100,7 @@ class Cloud:
             resources=self.resources,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
+            doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
         self.client = falcon.testing.TestClient(
             build_api(self.compute, NoAuth(), policy(self.configuration))
@@ -126,6 +128,7 @@ class Cloud:
     def stop(self) -> None:
         for host in self.hosts.values():
             host.stop()
+            host.driver.close()
         self.conductor.stop()
         self.bus.close()
         self.store.dispose()

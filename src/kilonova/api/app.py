@@ -8,6 +8,7 @@ from kilonova.api import (
     aggregates,
     availability_zones,
     extensions,
+    external_events,
     flavor_access,
     flavor_extra_specs,
     flavor_manage,
@@ -32,6 +33,7 @@ from kilonova.api.servers import (
     instance_actions,
     listing,
     metadata,
+    security_groups,
     show,
     tags,
 )
@@ -66,6 +68,8 @@ MODULES: tuple[ModuleType, ...] = (
     tags,
     addresses,
     instance_actions,
+    security_groups,
+    external_events,
 )
 """Each has ENDPOINTS."""
 

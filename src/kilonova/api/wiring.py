@@ -105,4 +105,6 @@ class Compute:
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None
     """Rings the conductors about accepted operations."""
+    doorbell: Callable[[list[str]], None] = lambda _uuids: None
+    """Tells the conductors that ports of these servers became active."""
     console: ConsoleUrls = field(default_factory=ConsoleUrls)

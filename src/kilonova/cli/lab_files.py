@@ -63,44 +63,42 @@ def write_configuration(lab: Lab, virt_type: str, libvirt_uri: str) -> None:
     _write_private(lab.configuration, f"# Written by `kilonova up` at each start; changes here are lost.\n{text}\n")
 
 
-def _sections(lab: Lab, passwords: Mapping[str, str], virt_type: str, uri: str) -> dict[str, dict[str, Any]]:
-    def login(user: str) -> dict[str, Any]:
-        return {
-            "auth_type": "password",
-            "auth_url": lab.url(5000, "/v3"),
-            "username": user,
-            "password": passwords[user],
-            "project_name": "service",
-            "user_domain_name": "Default",
-            "project_domain_name": "Default",
-            "region_name": "RegionOne",
-        }
+def _login(lab: Lab, user: str) -> dict[str, Any]:
+    return {
+        "auth_type": "password",
+        "auth_url": lab.url(5000, "/v3"),
+        "username": user,
+        "password": lab.passwords()[user],
+        "project_name": "service",
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+        "region_name": "RegionOne",
+    }
 
-    state = lab.state
+
+def _sections(lab: Lab, passwords: Mapping[str, str], virt_type: str, uri: str) -> dict[str, dict[str, Any]]:
+    databases = {"api_database": "nova_api", "database": "nova_cell1", "placement_database": "placement"}
     return {
         "DEFAULT": {
             "host": socket.gethostname(),
             "my_ip": lab.listen,
-            "state_path": state / "compute",
-            "instances_path": state / "instances",
+            "state_path": lab.state / "compute",
+            "instances_path": lab.state / "instances",
             "compute_driver": "libvirt.LibvirtDriver",
             "transport_url": "local:",
             "sync_power_state_interval": 20,
-            "reserved_host_memory_mb": 512,
         },
         "api": {"auth_strategy": "keystone"},
-        "api_database": {"connection": f"sqlite:///{state}/nova_api.sqlite"},
-        "database": {"connection": f"sqlite:///{state}/nova_cell1.sqlite"},
-        "placement_database": {"connection": f"sqlite:///{state}/placement.sqlite"},
+        **{name: {"connection": f"sqlite:///{lab.state}/{file}.sqlite"} for name, file in databases.items()},
         "keystone_authtoken": {
-            **login("nova"),
+            **_login(lab, "nova"),
             "www_authenticate_uri": lab.url(5000, "/v3"),
             "service_token_roles_required": "true",
         },
-        "placement": login("placement"),
-        "glance": login("nova"),
+        "placement": _login(lab, "placement"),
+        "glance": _login(lab, "nova"),
         "neutron": {
-            **login("neutron"),
+            **_login(lab, "neutron"),
             "service_metadata_proxy": "true",
             "metadata_proxy_shared_secret": passwords["metadata"],
         },
@@ -111,15 +109,22 @@ def _sections(lab: Lab, passwords: Mapping[str, str], virt_type: str, uri: str) 
             "novncproxy_port": 6080 + lab.offset,
             "novncproxy_base_url": lab.url(6080, "/vnc_lite.html"),
         },
+        **_lab_sections(lab, passwords),
+    }
+
+
+def _lab_sections(lab: Lab, passwords: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Our own sections, which only the all-in-one reads."""
+    return {
         "lab": {
-            "directory": state,
+            "directory": lab.state,
             "listen": lab.listen,
             "port_offset": lab.offset,
             "passwords": ",".join(f"{user}:{passwords[user]}" for user in USERS),
         },
         "lab_networks": {
             "host": socket.gethostname(),
-            "state_path": state / "networks",
+            "state_path": lab.state / "networks",
             "metadata_url": lab.url(8775),
             "metadata_proxy_port": 9697 + lab.offset,
             "metadata_proxy_shared_secret": passwords["metadata"],

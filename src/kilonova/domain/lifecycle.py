@@ -154,6 +154,9 @@ _ROWS: Final = (
 
 LIFECYCLE: Final[dict[str, Transition]] = {row.verb: row for row in _ROWS}
 
+HIDDEN: Final = frozenset({"refresh_network"})
+"""Verbs that run beside others: they have no state and are no user's action."""
+
 
 class WrongState(Conflict):
     """The server's state does not allow the verb (409)."""

@@ -75,6 +75,7 @@ class KeystoneAuth:
         )
         # Without memcached the middleware keeps an unbounded, deprecated cache of its own, which CachedAuth replaces.
         memcached = configuration.oslo.keystone_authtoken.memcached_servers
+        self.cache_seconds = float(configuration.oslo.keystone_authtoken.token_cache_time)
         self._extra: dict[str, Any] = {} if memcached else {_CACHE: _NoCache()}
 
     def _capture(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -204,8 +205,12 @@ def _renumbered(context: Context, request_id: str) -> Context:
     return dataclasses.replace(context, request_id=request_id)
 
 
-def authenticator(configuration: Configuration, strategy: str, cache_seconds: float) -> Authenticator:
-    """The authenticator that ``[api] auth_strategy`` names."""
+def authenticator(configuration: Configuration, strategy: str, cache_seconds: float | None = None) -> Authenticator:
+    """The authenticator that ``[api] auth_strategy`` names.
+
+    Tokens are remembered for ``cache_seconds``, or for what ``[keystone_authtoken] token_cache_time`` says.
+    """
     if strategy == "noauth2":
         return NoAuth()
-    return CachedAuth(KeystoneAuth(configuration), cache_seconds)
+    keystone = KeystoneAuth(configuration)
+    return CachedAuth(keystone, keystone.cache_seconds if cache_seconds is None else cache_seconds)

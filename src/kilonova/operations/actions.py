@@ -6,6 +6,7 @@ from kilonova.operations import (
     delete,
     pause,
     reboot,
+    refresh_network,
     resume,
     start,
     stop,
@@ -26,6 +27,7 @@ _ALL = (
     Verb("unpause", NoFields, unpause.run),
     Verb("suspend", NoFields, suspend.run),
     Verb("resume", NoFields, resume.run),
+    Verb(refresh_network.VERB, NoFields, refresh_network.run),
     Verb("create_image", create_image.CreateImage, create_image.run),
 )
 

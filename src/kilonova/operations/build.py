@@ -172,6 +172,7 @@ def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Seque
     }
     spec = specification(work.tools, with_ports, admin_pass=command.admin_pass)
     state = _on_host(work, host, spec, attempt)
+    nics = ports.await_active(work, server, nics, attempt)
     return Outcome(
         vm_state=states.ACTIVE,
         values={

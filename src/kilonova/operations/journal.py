@@ -177,6 +177,10 @@ def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> 
     if outcome.deleted:
         servers.mark_deleted(connection, work.uuid, now)
         return
+    if outcome.aside:
+        if outcome.values:
+            servers.update(connection, work.uuid, outcome.values)
+        return
     values: dict[str, Any] = {**outcome.values, "task_state": None, "progress": 0, "updated_at": now}
     if outcome.vm_state is not None:
         values["vm_state"] = outcome.vm_state
@@ -184,7 +188,9 @@ def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> 
 
 
 def _record_failure(connection: Any, work: Work, words: str, now: str) -> None:
-    row = LIFECYCLE[work.operation["verb"]]
+    row = LIFECYCLE.get(work.operation["verb"])
+    if row is None:
+        return  # it ran beside others and has changed nothing
     values: dict[str, Any] = {"task_state": None, "updated_at": now}
     if row.on_failure is not None:
         fault = {"code": 500, "created": now[:19] + "Z", "message": words[:255], "details": words}

@@ -1,10 +1,22 @@
 """A server's ports while it is built and deleted: made and bound in Neutron, and given back."""
 
+import logging
 from typing import Any
 
 from kilonova.clients.neutron.facts import NetworkRequest, PortFacts, PortOwner
 from kilonova.kit import codec
+from kilonova.kit.errors import KilonovaError
 from kilonova.operations.work import Row, Work
+
+LOG = logging.getLogger(__name__)
+_LOOK_AGAIN = 2.0
+"""Seconds between looks at Neutron; its event rings earlier."""
+
+
+class PortsNotActive(KilonovaError):
+    """Neutron has not wired the ports in time."""
+
+    template = "Virtual interface creation failed: ports {ports} are not active after {seconds} seconds"
 
 
 def plug(work: Work, server: Row, host: str, zone: str, attempt: int) -> list[dict[str, Any]]:
@@ -40,6 +52,7 @@ def nic(port: PortFacts) -> dict[str, Any]:
         "vnic_type": port.vnic_type,
         "details": dict(port.vif_details),
         "tag": port.tag,
+        "active": port.status == "ACTIVE",
         "created": port.created,
         "fixed_ips": [codec.pack(fixed) for fixed in port.fixed_ips],
     }
@@ -49,3 +62,60 @@ def release(work: Work, server: Row) -> None:
     """Delete the ports made for the server, give back the ones it was given."""
     if codec.loads(server["networks"]):
         work.tools.networks.release(server["uuid"])
+
+
+def read(work: Work, server: Row) -> list[dict[str, Any]]:
+    """The server's NICs as Neutron has them now, those known before in their order and with their tags."""
+    known = [_remembered(entry) for entry in codec.loads(server["network_info"])]
+    return [nic(port) for port in work.tools.networks.network_info(work.uuid, known)]
+
+
+def _remembered(entry: dict[str, Any]) -> PortFacts:
+    return PortFacts(
+        id=entry["port_id"],
+        mac=entry["mac"],
+        network_id=entry["network_id"],
+        network_name=entry["label"],
+        tag=entry["tag"],
+    )
+
+
+def await_active(work: Work, server: Row, nics: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
+    """Wait until Neutron has wired the ports of a guest that runs already; the NICs as they are then.
+
+    ``[DEFAULT] vif_plugging_timeout`` bounds it; ``vif_plugging_is_fatal`` says whether its end is a failure.
+    Raises StepFailed. Ports that were active from the start cost nothing.
+    """
+    options = work.tools.options
+    if not options.vif_plugging_timeout or all(map(_wired, nics)):
+        return nics
+    with_nics = {**server, "network_info": codec.text(nics)}
+
+    def wait() -> list[dict[str, Any]]:
+        deadline = work.tools.clock.monotonic() + options.vif_plugging_timeout
+        while True:
+            found = read(work, with_nics)
+            late = [entry["port_id"] for entry in found if not _wired(entry)]
+            left = deadline - work.tools.clock.monotonic()
+            if not late:
+                return found
+            if left <= 0:
+                return _too_late(work, late, found)
+            work.tools.doorbell.wait(work.uuid, min(_LOOK_AGAIN, left))
+
+    name = "plugged" if attempt == 0 else f"plugged-{attempt}"
+    waited: list[dict[str, Any]] = work.step(name, wait, announce=True)
+    return waited
+
+
+def _too_late(work: Work, late: list[str], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    words = PortsNotActive(ports=", ".join(late), seconds=work.tools.options.vif_plugging_timeout)
+    if work.tools.options.vif_plugging_is_fatal:
+        raise words
+    LOG.warning("Server %s: %s", work.uuid, words)
+    return found
+
+
+def _wired(entry: dict[str, Any]) -> bool:
+    """Active, or of a kind that nobody wires."""
+    return bool(entry.get("active", True)) or entry["vif_type"] == "unbound"

@@ -12,6 +12,7 @@ from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.errors import KilonovaError, NotFound, Unavailable
 from kilonova.kit.undo import UndoStack
+from kilonova.operations.doorbell import Doorbell
 from kilonova.store import operations as journal_rows
 from kilonova.store import servers
 from kilonova.store.cells import Cell, Store
@@ -68,6 +69,7 @@ class Tools:
     """domain.guest_data.GuestDataOptions."""
     options: Any = None
     """operations.options.ConductorOptions."""
+    doorbell: Doorbell = field(default_factory=Doorbell)
     checkpoint: Checkpoint = _pass
 
 
@@ -78,6 +80,8 @@ class Outcome:
     vm_state: str | None = None
     values: Row = field(default_factory=dict)
     deleted: bool = False
+    aside: bool = False
+    """The operation ran beside others and has no task state of its own: only ``values`` are written."""
 
 
 class Work:

@@ -41,8 +41,9 @@ from kilonova.placement.api.options import PlacementDatabaseOptions
 from kilonova.placement.store.sync import sync as sync_placement
 from kilonova.services.compute import ComputeHost, driver_of
 from kilonova.services.conductor import Conductor, bell_of, tools_of
-from kilonova.services.parts import Neighbours, ProcessOptions, api_parts, neighbours, open_store
-from kilonova.services.tokens import redeemer
+from kilonova.services.parts import api_parts, open_store
+from kilonova.services.process import Neighbours, ProcessOptions, neighbours
+from kilonova.services.redeem import redeemer
 from kilonova.store import cells
 from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, Store
 

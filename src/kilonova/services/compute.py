@@ -1,6 +1,8 @@
 """``nova-compute``: a compute host's agent with the driver that ``compute_driver`` names."""
 
 import logging
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from kilonova.hypervisor.contracts import Images
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
-from kilonova.services.parts import ProcessOptions
+from kilonova.services import program
+from kilonova.services.process import ProcessOptions, bus_of, neighbours
 
 LOG = logging.getLogger(__name__)
 
@@ -99,3 +102,30 @@ class ComputeHost:
         for loop in self._loops:
             loop.stop()
         self._desk.stop()
+
+
+class _Process:
+    """The program: a compute host with a bus and clients of its own."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        options = configuration.section(ProcessOptions)
+        self._bus = bus_of(configuration, options)
+        others = neighbours(configuration)
+        driver = driver_of(configuration, options, others.images)
+        self._host = ComputeHost(configuration, driver, self._bus, others.resources, options.host_name)
+
+    def start(self) -> None:
+        self._host.start()
+
+    def stop(self) -> None:
+        self._host.stop()
+        self._bus.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``nova-compute``. Never opens a database."""
+    return program.run("nova-compute", argv, _Process)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """``nova-conductor``: runs operations, and is the only way to the database for compute hosts."""
 
 import logging
+import sys
 import uuid as uuids
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,9 @@ from kilonova.operations.vendor_data import VendorDataOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
 from kilonova.scheduling.select import Chooser
-from kilonova.services.parts import Liveness, Neighbours
+from kilonova.services import program
+from kilonova.services.parts import Liveness, open_store
+from kilonova.services.process import Neighbours, ProcessOptions, bus_of, neighbours
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Store
@@ -93,6 +96,7 @@ class Conductor:
         cell = self.tools.store.home
         handlers = {
             "operation.ring": self._ring,
+            "ports.plugged": self._plugged,
             **HostReports(self.tools, cell).handlers(),
             **ConsoleTokens(self.tools.store, self.tools.clock).handlers(),
         }
@@ -112,6 +116,10 @@ class Conductor:
         for operation in payload["operations"]:
             self.journal.ring(payload["cell"], operation)
 
+    def _plugged(self, payload: Mapping[str, Any]) -> None:
+        for server in payload["servers"]:
+            self.tools.doorbell.ring(server)
+
     def _alive(self) -> None:
         now = stamp(self.tools.clock.now())
         cell = self.tools.store.home
@@ -127,3 +135,33 @@ def bell_of(bus: Bus) -> Any:
         bus.cast(Address(TOPIC), "operation.ring", {"cell": cell, "operations": operations})
 
     return ring
+
+
+class Process:
+    """A program that runs operations: a conductor with databases, bus and clients of its own."""
+
+    def __init__(self, configuration: Configuration, binary: str) -> None:
+        options = configuration.section(ProcessOptions)
+        self._bus = bus_of(configuration, options)
+        self._store = open_store(configuration)
+        tools = tools_of(configuration, self._store, self._bus, neighbours(configuration))
+        self._conductor = Conductor(tools, self._bus, options.host_name, binaries=(binary,))
+
+    def start(self) -> None:
+        """Join the bus."""
+        self._conductor.start()
+
+    def stop(self) -> None:
+        """Finish running operations."""
+        self._conductor.stop()
+        self._bus.close()
+        self._store.dispose()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``nova-conductor``."""
+    return program.run(BINARY, argv, lambda configuration: Process(configuration, BINARY))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,6 +25,7 @@ from kilonova.placement.api.options import PlacementDatabaseOptions
 LOG = logging.getLogger(__name__)
 _USUAL = (Path("/etc/nova/nova.conf"), Path("/etc/placement/placement.conf"))
 """Later files win."""
+_TARGET = "kilonova.services.placement_api:application"
 _ARGUMENTS = "KILONOVA_PLACEMENT_ARGUMENTS"
 """How worker processes learn the command line."""
 
@@ -46,10 +47,10 @@ def open_database(configuration: Configuration) -> Database:
     return Database(configuration.section(PlacementDatabaseOptions))
 
 
-def application() -> Application:
-    """The WSGI application of a worker process."""
-    argv = json.loads(os.environ.get(_ARGUMENTS, "[]"))
-    configuration = read_configuration("placement-api", argv)
+def application(argv: Sequence[str] | None = None) -> Application:
+    """The WSGI application; a worker process learns the options of its command line from the environment."""
+    options = json.loads(os.environ.get(_ARGUMENTS, "[]")) if argv is None else argv
+    configuration = read_configuration("placement-api", options)
     return build(open_database(configuration), configuration)
 
 
@@ -62,15 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=8, help="threads of each process")
     own, rest = parser.parse_known_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    os.environ[_ARGUMENTS] = json.dumps(rest)
     try:
         if own.workers > 1:
-            target = (
-                f"{__name__}:application" if __name__ != "__main__" else "kilonova.services.placement_api:application"
-            )
-            serve_workers(target, own.host, own.port, workers=own.workers, threads=own.threads, name="placement-api")
+            os.environ[_ARGUMENTS] = json.dumps(rest)
+            serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name="placement-api")
         else:
-            _serve(ThreadedServer(application(), own.host, own.port, name="placement", threads=own.threads))
+            _serve(ThreadedServer(application(rest), own.host, own.port, name="placement", threads=own.threads))
     except KilonovaError as error:
         sys.stderr.write(f"placement-api: {error}\n")
         return 1

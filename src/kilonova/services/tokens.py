@@ -1,19 +1,16 @@
-"""Console tokens as the proxies redeem them: over the bus, since proxies have no database."""
+"""Console tokens as conductors redeem them for the proxies, which have no database."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from kilonova.api.servers.consoles import hash_of
-from kilonova.console.target import ConsoleTarget
 from kilonova.kit.clock import Clock, stamp
-from kilonova.kit.rpc.contract import Address, Bus
 from kilonova.store import console_tokens
 from kilonova.store.cells import Store
 
 
 class ConsoleTokens:
-    """The conductor's side."""
+    """Answers on the bus."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -39,22 +36,3 @@ class ConsoleTokens:
                     "internal_access_path": found["internal_access_path"],
                 }
         return None
-
-
-def redeemer(bus: Bus) -> Callable[[str], ConsoleTarget | None]:
-    """The proxy's side."""
-
-    def redeem(token: str) -> ConsoleTarget | None:
-        found = bus.call(Address("conductor"), "console.redeem", {"token": token}, timeout=10)
-        if found is None:
-            return None
-        return ConsoleTarget(
-            host=found["host"],
-            port=found["port"],
-            server=found["server"],
-            kind=found["kind"],
-            expires=datetime.fromisoformat(found["expires"]),
-            internal_access_path=found["internal_access_path"],
-        )
-
-    return redeem

@@ -101,6 +101,12 @@ def write_mapping(api: Database, row: Mapping[str, Any]) -> int:
         return int(key[0])  # type: ignore[index]  # an insert of one row has a key
 
 
+def cell0_url(connection: str) -> str:
+    """Where cell0's database is by default: beside the configured one, its name with ``_cell0`` appended."""
+    url = sa.make_url(connection)
+    return url.set(database=f"{url.database or ''}_cell0").render_as_string(hide_password=False)
+
+
 def synchronise(databases: Iterable[tuple[Schema, Database]]) -> None:
     """Bring schemas to their newest revision."""
     for schema, database in databases:

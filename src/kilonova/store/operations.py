@@ -1,6 +1,6 @@
 """The journal's rows: operations and their steps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -126,10 +126,18 @@ def steps_of(connection: Connection, operation_ids: Sequence[str]) -> list[Row]:
     return rows(connection, query)
 
 
-def of_server(connection: Connection, server_uuid: str) -> list[Row]:
-    """Operations of a server, newest first."""
-    query = sa.select(operations).where(_O.server_uuid == server_uuid).order_by(_O.seq.desc())
+def of_server(connection: Connection, server_uuid: str, hidden: Collection[str] = ()) -> list[Row]:
+    """Operations of a server, newest first, without those of ``hidden`` verbs."""
+    query = sa.select(operations).where(_O.server_uuid == server_uuid, _O.verb.not_in(hidden)).order_by(_O.seq.desc())
     return rows(connection, query)
+
+
+def waiting(connection: Connection, server_uuids: Collection[str], verb: str) -> set[str]:
+    """Which of the servers have an operation of this verb that has not begun."""
+    query = sa.select(_O.server_uuid).where(
+        _O.server_uuid.in_(server_uuids), _O.verb == verb, _O.state == "queued", _O.attempts == 0
+    )
+    return set(connection.scalars(query))
 
 
 def purge(connection: Connection, server_uuids: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from kilonova.kit.auth import NoAuth
 from kilonova.kit.clock import ManualClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import from_mapping
-from kilonova.store import api_tables, cell_tables, hosts, server_groups, server_mappings
+from kilonova.store import cell_tables, hosts, server_groups, server_mappings
 from kilonova.store.cells import CELL0, Cell, Store
 
 PROJECT = "11111111111111111111111111111111"

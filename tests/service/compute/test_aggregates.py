@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-
 from tests.service.compute.fake_placement import FakePlacement
 from tests.service.compute.harness import Api, add_host, add_server
 

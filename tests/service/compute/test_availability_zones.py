@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-
 from tests.service.compute.harness import NOW, Api, add_host, add_service
 
 PATH = "/os-availability-zone"

@@ -1,5 +1,4 @@
 import pytest
-
 from tests.service.compute.harness import Api
 
 

@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-
 from tests.service.compute.harness import Api
 
 SPECS = "/flavors/a/os-extra_specs"

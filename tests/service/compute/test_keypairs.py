@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from tests.service.compute.harness import Api
 
 from kilonova.domain.quota import QuotaOptions
-from tests.service.compute.harness import Api
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGKqnJdvPbIrxMWBOn6iFVvEVcNRyhoXVqP1VsFnGjXd someone@somewhere"
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.service.compute.harness import PROJECT, Api, add_server
 
 from kilonova.domain.quota import QuotaOptions
-from tests.service.compute.harness import PROJECT, Api, add_server
 
 QUOTA = f"/os-quota-sets/{PROJECT}"
 

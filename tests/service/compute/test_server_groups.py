@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
+from tests.service.compute.harness import Api, add_server
 
 from kilonova.domain.quota import QuotaOptions
 from kilonova.store import server_mappings
-from tests.service.compute.harness import Api, add_server
 
 PATH = "/os-server-groups"
 

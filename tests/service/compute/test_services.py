@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
+from tests.service.compute.fake_placement import FakePlacement
+from tests.service.compute.harness import Api, add_host, add_server, add_service
 
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.store import api_tables, cell_tables
 from kilonova.store.cells import Cell
-from tests.service.compute.fake_placement import FakePlacement
-from tests.service.compute.harness import Api, add_host, add_server, add_service
 
 PATH = "/os-services"
 NAMED = {"host": "h1", "binary": "nova-compute"}

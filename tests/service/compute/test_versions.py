@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-
 from tests.service.compute.harness import PROJECT, Api
 
 _BOTH = ("x-openstack-request-id", "x-compute-request-id")

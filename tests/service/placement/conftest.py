@@ -1,5 +1,6 @@
 """The placement service over falcon.testing: SQLite, noauth2, a clock turned by hand."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from kilonova.kit.clock import ManualClock
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import from_mapping
 from kilonova.placement.api.app import build
+from kilonova.placement.store import tables as t
 from kilonova.placement.store.sync import sync
 
 LATEST = "1.39"
@@ -39,7 +41,14 @@ class Api:
         return uid(name)
 
     def call(
-        self, method: str, path: str, body: Any = None, *, version: str | None = LATEST, token: str | None = "admin", roles: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        version: str | None = LATEST,
+        token: str | None = "admin",
+        roles: str = "",
     ) -> Any:
         """One request."""
         headers = {"OpenStack-API-Version": f"placement {version}"} if version else {}
@@ -130,16 +139,31 @@ class Api:
         return " + ".join(sorted(parts))
 
 
+ELSEWHERE = os.environ.get("KILONOVA_TEST_PLACEMENT_DATABASE")
+"""Another database (a SQLAlchemy URL) to run these tests on; what is in it is lost."""
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with schema and standard names, to copy."""
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a database with schema and standard names: on SQLite, to copy."""
     path = tmp_path_factory.mktemp("placement") / "empty.db"
-    database = Database(DatabaseOptions(connection=f"sqlite:///{path}"))
+    url = ELSEWHERE or f"sqlite:///{path}"
+    database = Database(DatabaseOptions(connection=url))
     sync(database)
-    with database.read() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    if not ELSEWHERE:
+        with database.read() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()
-    return path
+    return url
+
+
+def clear(database: Database) -> None:
+    """Remove everything that tests make."""
+    with database.write() as connection:
+        connection.execute(t.providers.update().values(root_id=None, parent_id=None))
+        for table in reversed(t.METADATA.sorted_tables):
+            custom = table.c.name.startswith("CUSTOM") if table in (t.classes, t.traits) else None
+            connection.execute(table.delete() if custom is None else table.delete().where(custom))
 
 
 @pytest.fixture
@@ -149,11 +173,15 @@ def options() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def api(empty_database: Path, tmp_path: Path, options: dict[str, dict[str, Any]]) -> Iterator[Api]:
+def api(empty_database: str, tmp_path: Path, options: dict[str, dict[str, Any]]) -> Iterator[Api]:
     """A fresh service."""
-    path = tmp_path / "placement.db"
-    shutil.copy(empty_database, path)
-    database = Database(DatabaseOptions(connection=f"sqlite:///{path}"))
+    url = empty_database
+    if not ELSEWHERE:
+        shutil.copy(url.removeprefix("sqlite:///"), tmp_path / "placement.db")
+        url = f"sqlite:///{tmp_path}/placement.db"
+    database = Database(DatabaseOptions(connection=url))
+    if ELSEWHERE:
+        clear(database)
     app = build(database, from_mapping(options), NoAuth(), clock=ManualClock())
     yield Api(falcon.testing.TestClient(app), database)
     database.dispose()

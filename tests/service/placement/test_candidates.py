@@ -115,7 +115,9 @@ def test_mappings_name_the_providers_of_each_group(nested: Any) -> None:
     (one,) = nested.ok("GET", f"/allocation_candidates?{query}")["allocation_requests"]
     shown = {suffix: sorted(nested.names[uuid] for uuid in uuids) for suffix, uuids in one["mappings"].items()}
     assert shown == {"": ["a", "nfs"], "1": ["a.n1"]}
-    assert "mappings" not in nested.ok("GET", f"/allocation_candidates?{query}", version="1.33")["allocation_requests"][0]
+    assert (
+        "mappings" not in nested.ok("GET", f"/allocation_candidates?{query}", version="1.33")["allocation_requests"][0]
+    )
 
 
 def test_summaries_show_whole_trees(nested: Any) -> None:
@@ -196,7 +198,8 @@ BAD = [
 @pytest.mark.parametrize(("version", "query", "words", "code"), BAD)
 def test_bad_queries_are_named(api: Any, version: str, query: str, words: str, code: str) -> None:
     found = api.refused(400, words, "GET", f"/allocation_candidates?{query}", version=version)
-    assert found == (f"placement.{code}" if int(version[2:]) >= 23 else "None")
+    shown = "placement.undefined_code" if code == "undefined_code" else f"placement.query.{code}"
+    assert found == (shown if int(version[2:]) >= 23 else "None")
 
 
 def test_new_claims_show_at_once(flat: Any) -> None:

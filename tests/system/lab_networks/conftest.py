@@ -44,6 +44,8 @@ def namespace() -> Iterator[None]:
     try:
         assert libc.unshare(_CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
         sh("ip", "link", "set", "lo", "up")
+        # A new namespace takes after the host, whatever runs there.
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         # As on hosts whose administrator switched it off for bridges in general: ours must do it for themselves.
         everywhere = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
         if everywhere.exists():

@@ -7,7 +7,7 @@ from kilonova.api import fields, links
 from kilonova.api.servers import finding
 from kilonova.api.servers.listing import moment
 from kilonova.api.servers.views import host_id
-from kilonova.domain.lifecycle import LIFECYCLE
+from kilonova.domain.lifecycle import HIDDEN, LIFECYCLE
 from kilonova.kit.errors import NotFound
 from kilonova.kit.http import paging
 from kilonova.kit.http.document import Document, Out
@@ -66,7 +66,7 @@ def index(call: Call) -> Any:
     cell, row = finding.find(call, _RULES + "list", deleted=call.at_least(21))
     limit = paging.limit_of(call, call.app.api.max_limit) if call.at_least(58) else call.app.api.max_limit
     with cell.database.read() as connection:
-        found = operations.of_server(connection, row["uuid"])
+        found = operations.of_server(connection, row["uuid"], HIDDEN)
     found = _narrowed(call, found, row["uuid"])
     shape = LIST.compile(call.version)
     page = found[:limit]
@@ -98,7 +98,7 @@ def show(call: Call) -> Any:
     cell, row = finding.find(call, _RULES + "show", deleted=call.at_least(21))
     wanted = call.params["request_id"]
     with cell.database.read() as connection:
-        found = [o for o in operations.of_server(connection, row["uuid"]) if o["request_id"] == wanted]
+        found = [o for o in operations.of_server(connection, row["uuid"], HIDDEN) if o["request_id"] == wanted]
         if not found:
             raise ActionNotFound(request_id=wanted, uuid=row["uuid"])
         steps = operations.steps_of(connection, [found[0]["id"]])

@@ -3,7 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from kilonova.clients.neutron.facts import NetworkFacts, NetworkRequest, PortFacts, PortOwner, Wanted
+from kilonova.clients.neutron.facts import (
+    NetworkFacts,
+    NetworkRequest,
+    PortFacts,
+    PortOwner,
+    SecurityGroupFacts,
+    Wanted,
+)
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota, Unavailable
 
@@ -149,6 +156,9 @@ class Neutron(Protocol):
 
     def security_group_names(self, port_security_groups: Collection[str]) -> Mapping[str, str]:
         """Id → name."""
+
+    def groups_of(self, server_id: str) -> tuple[SecurityGroupFacts, ...]:
+        """The security groups of the server's ports, by name."""
 
     def allocate(
         self,

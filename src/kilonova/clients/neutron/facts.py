@@ -114,3 +114,36 @@ class PortFacts:
         if named:
             return str(named)
         return f"brq{self.network_id}"[:14] if self.vif_type == "bridge" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupName:
+    """A security group that a rule names."""
+
+    name: str
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityRuleFacts:
+    """One rule of a security group."""
+
+    id: str
+    ingress: bool
+    ethertype: str = "IPv4"
+    protocol: str | None = None
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_cidr: str | None = None
+    remote_group: GroupName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroupFacts:
+    """One security group with its rules."""
+
+    id: str
+    name: str
+    description: str = ""
+    project_id: str | None = None
+    rules: tuple[SecurityRuleFacts, ...] = ()

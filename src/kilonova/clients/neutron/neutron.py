@@ -8,8 +8,15 @@ from kilonova.clients.keystone.errors import RemoteConflict, RemoteInvalid, Remo
 from kilonova.clients.neutron import contract as errors
 from kilonova.clients.neutron.api import NetworkApi, Row
 from kilonova.clients.neutron.checking import Checker, visible
-from kilonova.clients.neutron.facts import NetworkFacts, NetworkRequest, PortFacts, PortOwner, Wanted
-from kilonova.clients.neutron.reading import MARK, by, network_of, port_facts
+from kilonova.clients.neutron.facts import (
+    NetworkFacts,
+    NetworkRequest,
+    PortFacts,
+    PortOwner,
+    SecurityGroupFacts,
+    Wanted,
+)
+from kilonova.clients.neutron.reading import MARK, by, group_facts, network_of, port_facts
 from kilonova.kit.context import Context
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.undo import UndoStack
@@ -106,6 +113,11 @@ class ApiNeutron:
         for row in by(self._api, "ports", "device_id", server_ids):
             found[row["device_id"]] = (*found.get(row["device_id"], ()), row["id"])
         return found
+
+    def groups_of(self, server_id: str) -> tuple[SecurityGroupFacts, ...]:
+        ids = {group for row in self._of(server_id) for group in row.get("security_groups") or ()}
+        rows = by(self._api, "security_groups", "id", ids)
+        return group_facts(self._api, sorted(rows, key=lambda row: (row["name"], row["id"])))
 
     def _of(self, server_id: str) -> list[Row]:
         return self._api.rows("ports", [("device_id", server_id)])

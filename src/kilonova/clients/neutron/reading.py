@@ -3,7 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kilonova.clients.neutron.api import NetworkApi, Row
-from kilonova.clients.neutron.facts import FixedIpFacts, NetworkFacts, PortFacts, SubnetFacts
+from kilonova.clients.neutron.facts import (
+    FixedIpFacts,
+    GroupName,
+    NetworkFacts,
+    PortFacts,
+    SecurityGroupFacts,
+    SecurityRuleFacts,
+    SubnetFacts,
+)
 from kilonova.kit.context import Context
 
 MARK = "kilonova_created"
@@ -115,4 +123,37 @@ def _port(
         security_group_ids=tuple(row.get("security_groups") or ()),
         tag=tags.get(row["id"]),
         created=bool(profile.get(MARK)),
+    )
+
+
+def group_facts(api: NetworkApi, rows: Sequence[Row]) -> tuple[SecurityGroupFacts, ...]:
+    """Security groups with their rules, and the names of the groups that rules name."""
+    rules = [rule for row in rows for rule in row.get("security_group_rules") or ()]
+    remote = {rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")}
+    known = {row["id"]: row for row in rows}
+    known |= {row["id"]: row for row in by(api, "security_groups", "id", remote - set(known))}
+    return tuple(
+        SecurityGroupFacts(
+            id=row["id"],
+            name=row["name"],
+            description=row.get("description") or "",
+            project_id=project_of(row),
+            rules=tuple(_rule(rule, known) for rule in row.get("security_group_rules") or ()),
+        )
+        for row in rows
+    )
+
+
+def _rule(rule: Row, groups: Mapping[str, Row]) -> SecurityRuleFacts:
+    remote = rule.get("remote_group_id")
+    group = groups.get(remote) if remote else None
+    return SecurityRuleFacts(
+        id=rule["id"],
+        ingress=rule.get("direction") == "ingress",
+        ethertype=rule.get("ethertype") or "IPv4",
+        protocol=rule.get("protocol"),
+        port_min=rule.get("port_range_min"),
+        port_max=rule.get("port_range_max"),
+        remote_cidr=rule.get("remote_ip_prefix"),
+        remote_group=GroupName(name=group["name"], project_id=project_of(group)) if group else None,
     )

@@ -35,7 +35,7 @@ _CAST_RETRIES = 2
 
 
 def _complete(conf: Any) -> Any:
-    """Tracing and metrics look for options in the transport's configuration that they register on the global one alone."""
+    """Tracing and metrics look in the transport's configuration for options that they register on the global one alone."""
     for name, group in cfg.CONF._groups.items():  # noqa: SLF001  # oslo.config lists registered options nowhere else
         if name.startswith("oslo_messaging"):
             conf.register_opts([known["opt"] for known in group._opts.values()], group=name)  # noqa: SLF001  # the same

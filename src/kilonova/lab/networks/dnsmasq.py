@@ -1,6 +1,7 @@
 """One dnsmasq per network, as processes of ours with pid files."""
 
-import getpass
+import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,9 @@ class Dnsmasqs:
         """Running with this configuration and these guests. Raises PlumbingFailed."""
         directory = self._directory / wanted.network_id
         directory.mkdir(parents=True, exist_ok=True)
-        text = dhcp.configuration(wanted, directory, user=getpass.getuser(), lease_seconds=self._lease_seconds)
+        text = dhcp.configuration(
+            wanted, directory, user=pwd.getpwuid(os.geteuid()).pw_name, lease_seconds=self._lease_seconds
+        )
         changed = processes.write(directory / "conf", text)
         guests = processes.write(directory / "hosts", dhcp.hosts(wanted))
         guests = processes.write(directory / "names", dhcp.names(wanted)) or guests

@@ -25,8 +25,7 @@ from kilonova.placement.api.options import (
     PlacementDatabaseOptions,
     PlacementOptions,
     PolicyOptions,
-    TokenCacheOptions,
-)
+    )
 from kilonova.placement.api.policy import RULES
 from kilonova.placement.api.wiring import wire
 from kilonova.placement.store.sync import SCHEMA, sync
@@ -74,13 +73,12 @@ def build(
     if configuration.section(PlacementDatabaseOptions).sync_on_startup:
         SCHEMA.upgrade(database)
     strategy = configuration.section(ApiOptions).auth_strategy
-    cached = configuration.section(TokenCacheOptions).token_cache_time
     policy_file = configuration.section(PolicyOptions).policy_file
     service = Service(
         name="placement",
         endpoints=ENDPOINTS,
         app=wire(database, clock or SystemClock(), configuration.section(PlacementOptions)),
-        auth=auth or authenticator(configuration, strategy, cached),
+        auth=auth or authenticator(configuration, strategy),
         policy=Policy(RULES, configuration, policy_file=policy_file),
         versioning=VERSIONS,
         error_format=placement_format,

@@ -50,11 +50,3 @@ class PolicyOptions:
 
     GROUP: ClassVar[str] = "placement"
     policy_file: str | None = opt(None, "policy file of placement; none: that of [oslo_policy]")
-
-
-@dataclass(frozen=True)
-class TokenCacheOptions:
-    """``[keystone_authtoken]``, as far as the in-process token cache reads it."""
-
-    GROUP: ClassVar[str] = "keystone_authtoken"
-    token_cache_time: int = opt(300, "seconds a validated token is remembered")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kilonova.placement.domain.candidates import Candidate, candidates, distinct, identity
+from kilonova.placement.domain.candidates import Candidate, Strategy, candidates, distinct, identity
 from kilonova.placement.domain.demand import Condition, Demand, Group
 from kilonova.placement.domain.inventory import Stock
 from kilonova.placement.domain.topology import Provider, Tree, grow
@@ -50,34 +50,53 @@ def wanted(demand: Demand) -> list[tuple[Group, Mapping[str, int]]]:
     return found
 
 
-def valid(demand: Demand, tree: Tree, parts: list[tuple[Group, Mapping[str, int]]], chosen: tuple[Provider, ...]) -> bool:
-    use: dict[tuple[int, str], int] = {}
-    pairs = list(zip(parts, chosen, strict=True))
-    for (group, resources), provider in pairs:
-        if not suits(group, provider, tree) or (not resources and provider not in tree.providers):
-            return False
-        for name, amount in resources.items():
-            stock = provider.stocks.get(name)
-            if stock is None or stock.unit_problem(amount):
-                return False
-            use[provider.id, name] = use.get((provider.id, name), 0) + amount
-    by_id = {p.id: p for p in chosen}
-    for (i, name), amount in use.items():
-        stock = by_id[i].stocks[name]
-        if stock.used + amount > stock.capacity or amount > stock.max_unit:
-            return False
-    apart = [p.id for (g, r), p in pairs if g.suffix and r]
-    if demand.isolate and len(set(apart)) != len(apart):
+Parts = list[tuple[Group, Mapping[str, int]]]
+Pairs = list[tuple[tuple[Group, Mapping[str, int]], Provider]]
+
+
+def gives(group: Group, resources: Mapping[str, int], provider: Provider, tree: Tree) -> bool:
+    if not suits(group, provider, tree) or (not resources and provider not in tree.providers):
         return False
+    stocks = [(provider.stocks.get(name), amount) for name, amount in resources.items()]
+    return all(stock is not None and not stock.unit_problem(amount) for stock, amount in stocks)
+
+
+def fits_together(pairs: Pairs) -> bool:
+    use: dict[tuple[int, str], int] = {}
+    for (_, resources), provider in pairs:
+        for name, amount in resources.items():
+            use[provider.id, name] = use.get((provider.id, name), 0) + amount
+    stocks = {p.id: p.stocks for _, p in pairs}
+    return all(
+        stocks[i][name].used + amount <= stocks[i][name].capacity and amount <= stocks[i][name].max_unit
+        for (i, name), amount in use.items()
+    )
+
+
+def traits_found(demand: Demand, pairs: Pairs) -> bool:
     loose = [p for (g, _), p in pairs if not g.suffix]
-    for group in demand.groups:
-        if not group.suffix and any(not any(n & p.traits for p in loose) for n in group.condition.required):
-            return False
-    for names in demand.same_subtree:
-        members = [p for (g, _), p in pairs if g.suffix in names]
-        if not any(all(below(m, head, tree) for m in members) for head in members):
-            return False
-    return demand.nested or len({p.id for p in chosen}) == len({p.root_id for p in chosen})
+    return all(
+        any(names & p.traits for p in loose) for g in demand.groups if not g.suffix for names in g.condition.required
+    )
+
+
+def subtrees_found(demand: Demand, pairs: Pairs, tree: Tree) -> bool:
+    members = [[p for (g, _), p in pairs if g.suffix in names] for names in demand.same_subtree]
+    return all(any(all(below(m, head, tree) for m in some) for head in some) for some in members)
+
+
+def valid(demand: Demand, tree: Tree, parts: Parts, chosen: tuple[Provider, ...]) -> bool:
+    pairs = list(zip(parts, chosen, strict=True))
+    if not all(gives(group, resources, provider, tree) for (group, resources), provider in pairs):
+        return False
+    apart = [p.id for (g, r), p in pairs if g.suffix and r]
+    return (
+        fits_together(pairs)
+        and (not demand.isolate or len(set(apart)) == len(apart))
+        and traits_found(demand, pairs)
+        and subtrees_found(demand, pairs, tree)
+        and (demand.nested or len({p.id for p in chosen}) == len({p.root_id for p in chosen}))
+    )
 
 
 def reference(demand: Demand, trees: list[Tree]) -> set[object]:
@@ -157,10 +176,15 @@ amounts = st.dictionaries(st.sampled_from(CLASSES), st.integers(1, 2), min_size=
 
 @st.composite
 def demands(draw: st.DrawFn) -> Demand:
-    groups = [Group(suffix=s, resources=draw(amounts), condition=draw(conditions)) for s in ("", "1", "2") if draw(st.booleans())]
+    groups = [
+        Group(suffix=s, resources=draw(amounts), condition=draw(conditions))
+        for s in ("", "1", "2")
+        if draw(st.booleans())
+    ]
     named = [g.suffix for g in groups if g.suffix]
     subtree: list[frozenset[str]] = []
-    if named and draw(st.booleans()):
+    together = draw(st.booleans())
+    if named and together:
         if draw(st.booleans()):
             groups.append(Group(suffix="_top", condition=draw(conditions)))
             named.append("_top")
@@ -175,14 +199,16 @@ def demands(draw: st.DrawFn) -> Demand:
     )
 
 
+strategies: st.SearchStrategy[Strategy] = st.sampled_from(["depth-first", "breadth-first"])
+
+
 @settings(max_examples=60, deadline=None)
-@given(worlds(), demands(), st.sampled_from(["depth-first", "breadth-first"]), st.booleans())
+@given(worlds(), demands(), strategies, st.booleans())
 def test_finds_exactly_what_trying_everything_finds(
-    trees: list[Tree], demand: Demand, strategy: str, shuffled: bool
+    trees: list[Tree], demand: Demand, strategy: Strategy, shuffled: bool
 ) -> None:
     rng = random.Random(7) if shuffled else None
-    kind = "depth-first" if strategy == "depth-first" else "breadth-first"
-    found = list(distinct(candidates(demand, trees, strategy=kind, rng=rng), demand))
+    found = list(distinct(candidates(demand, trees, strategy=strategy, rng=rng), demand))
     names = [identity(one, mapped=demand.mapped) for one in found]
     assert len(names) == len(set(names))
     assert set(names) == reference(demand, trees)
@@ -199,14 +225,14 @@ def test_is_the_same_each_time(trees: list[Tree], demand: Demand) -> None:
 
 def wide(children: int, each: int) -> Tree:
     root = Provider(id=1, root_id=1)
-    below_root = [
-        Provider(id=i + 2, parent_id=1, root_id=1, stocks={"VF": Stock(each, 0)}) for i in range(children)
-    ]
+    below_root = [Provider(id=i + 2, parent_id=1, root_id=1, stocks={"VF": Stock(each, 0)}) for i in range(children)]
     return grow([root, *below_root])[0]
 
 
-def asking(groups: int, **rest: bool) -> Demand:
-    return Demand(groups=tuple(Group(suffix=str(i), resources={"VF": 1}) for i in range(groups)), **rest)
+def asking(groups: int, *, isolate: bool = False, mapped: bool = True) -> Demand:
+    return Demand(
+        groups=tuple(Group(suffix=str(i), resources={"VF": 1}) for i in range(groups)), isolate=isolate, mapped=mapped
+    )
 
 
 WIDE = [

@@ -1,5 +1,7 @@
 """The cell database."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,70 @@ def upgrade() -> None:
     _operations()
     _servers()
     _services()
+
+
+def _servers_columns_0() -> list["sa.Column[Any]"]:
+    return [
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("project_id", types.Name, nullable=False),
+        sa.Column("user_id", types.Name, nullable=False),
+        sa.Column("name", types.Name, nullable=False),
+        sa.Column("hostname", types.Name, nullable=True),
+        sa.Column("description", types.JsonText, nullable=True),
+        sa.Column("vm_state", sa.String(length=20), nullable=False),
+        sa.Column("task_state", sa.String(length=40), nullable=True),
+        sa.Column("power_state", sa.Integer(), nullable=False),
+        sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("host", types.Name, nullable=True),
+        sa.Column("node", types.Name, nullable=True),
+        sa.Column("availability_zone", types.Name, nullable=True),
+        sa.Column("pinned_zone", types.Name, nullable=True),
+        sa.Column("launch_index", sa.Integer(), nullable=False),
+        sa.Column("reservation_id", types.Name, nullable=True),
+        sa.Column("image_ref", types.Name, nullable=True),
+        sa.Column("image", types.JsonText, nullable=True),
+        sa.Column("flavor_id", types.Name, nullable=False),
+        sa.Column("flavor", types.JsonText, nullable=False),
+        sa.Column("vcpus", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
+        sa.Column("disk_gb", sa.Integer(), nullable=False),
+        sa.Column("key_name", types.Name, nullable=True),
+        sa.Column("key_type", sa.String(length=8), nullable=True),
+        sa.Column("key_data", types.JsonText, nullable=True),
+    ]
+
+
+def _servers_columns_1() -> list["sa.Column[Any]"]:
+    return [
+        sa.Column("user_data", types.JsonText, nullable=True),
+        sa.Column("personality", types.JsonText, nullable=True),
+        sa.Column("config_drive", sa.Boolean(), nullable=False),
+        sa.Column("metadata", types.JsonText, nullable=False),
+        sa.Column("tags", types.JsonText, nullable=False),
+        sa.Column("security_groups", types.JsonText, nullable=False),
+        sa.Column("networks", types.JsonText, nullable=False),
+        sa.Column("network_info", types.JsonText, nullable=False),
+        sa.Column("addresses", types.JsonText, nullable=False),
+        sa.Column("ips", types.JsonText, nullable=False),
+        sa.Column("volumes", types.JsonText, nullable=False),
+        sa.Column("block_devices", types.JsonText, nullable=False),
+        sa.Column("hints", types.JsonText, nullable=False),
+        sa.Column("trusted_certs", types.JsonText, nullable=True),
+        sa.Column("fault", types.JsonText, nullable=True),
+        sa.Column("access_ip_v4", sa.String(length=39), nullable=True),
+        sa.Column("access_ip_v6", sa.String(length=39), nullable=True),
+        sa.Column("root_device_name", sa.String(length=255), nullable=True),
+        sa.Column("disk_config", sa.String(length=8), nullable=False),
+        sa.Column("locked_by", sa.String(length=8), nullable=True),
+        sa.Column("locked_reason", types.JsonText, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=False),
+        sa.Column("launched_at", types.Stamp, nullable=True),
+        sa.Column("terminated_at", types.Stamp, nullable=True),
+        sa.Column("deleted", types.BigId, nullable=False),
+        sa.Column("deleted_at", types.Stamp, nullable=True),
+    ]
 
 
 def _compute_nodes() -> None:
@@ -100,60 +166,8 @@ def _operations() -> None:
 def _servers() -> None:
     op.create_table(
         "servers",
-        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
-        sa.Column("uuid", types.Uuid, nullable=False),
-        sa.Column("project_id", types.Name, nullable=False),
-        sa.Column("user_id", types.Name, nullable=False),
-        sa.Column("name", types.Name, nullable=False),
-        sa.Column("hostname", types.Name, nullable=True),
-        sa.Column("description", types.JsonText, nullable=True),
-        sa.Column("vm_state", sa.String(length=20), nullable=False),
-        sa.Column("task_state", sa.String(length=40), nullable=True),
-        sa.Column("power_state", sa.Integer(), nullable=False),
-        sa.Column("progress", sa.Integer(), nullable=False),
-        sa.Column("host", types.Name, nullable=True),
-        sa.Column("node", types.Name, nullable=True),
-        sa.Column("availability_zone", types.Name, nullable=True),
-        sa.Column("pinned_zone", types.Name, nullable=True),
-        sa.Column("launch_index", sa.Integer(), nullable=False),
-        sa.Column("reservation_id", types.Name, nullable=True),
-        sa.Column("image_ref", types.Name, nullable=True),
-        sa.Column("image", types.JsonText, nullable=True),
-        sa.Column("flavor_id", types.Name, nullable=False),
-        sa.Column("flavor", types.JsonText, nullable=False),
-        sa.Column("vcpus", sa.Integer(), nullable=False),
-        sa.Column("memory_mb", sa.Integer(), nullable=False),
-        sa.Column("disk_gb", sa.Integer(), nullable=False),
-        sa.Column("key_name", types.Name, nullable=True),
-        sa.Column("key_type", sa.String(length=8), nullable=True),
-        sa.Column("key_data", types.JsonText, nullable=True),
-        sa.Column("user_data", types.JsonText, nullable=True),
-        sa.Column("personality", types.JsonText, nullable=True),
-        sa.Column("config_drive", sa.Boolean(), nullable=False),
-        sa.Column("metadata", types.JsonText, nullable=False),
-        sa.Column("tags", types.JsonText, nullable=False),
-        sa.Column("security_groups", types.JsonText, nullable=False),
-        sa.Column("networks", types.JsonText, nullable=False),
-        sa.Column("network_info", types.JsonText, nullable=False),
-        sa.Column("addresses", types.JsonText, nullable=False),
-        sa.Column("ips", types.JsonText, nullable=False),
-        sa.Column("volumes", types.JsonText, nullable=False),
-        sa.Column("block_devices", types.JsonText, nullable=False),
-        sa.Column("hints", types.JsonText, nullable=False),
-        sa.Column("trusted_certs", types.JsonText, nullable=True),
-        sa.Column("fault", types.JsonText, nullable=True),
-        sa.Column("access_ip_v4", sa.String(length=39), nullable=True),
-        sa.Column("access_ip_v6", sa.String(length=39), nullable=True),
-        sa.Column("root_device_name", sa.String(length=255), nullable=True),
-        sa.Column("disk_config", sa.String(length=8), nullable=False),
-        sa.Column("locked_by", sa.String(length=8), nullable=True),
-        sa.Column("locked_reason", types.JsonText, nullable=True),
-        sa.Column("created_at", types.Stamp, nullable=False),
-        sa.Column("updated_at", types.Stamp, nullable=False),
-        sa.Column("launched_at", types.Stamp, nullable=True),
-        sa.Column("terminated_at", types.Stamp, nullable=True),
-        sa.Column("deleted", types.BigId, nullable=False),
-        sa.Column("deleted_at", types.Stamp, nullable=True),
+        *_servers_columns_0(),
+        *_servers_columns_1(),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uuid"),
     )

@@ -1,0 +1,63 @@
+"""What every process is made of, also those that never open a database: options, neighbours, the bus."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kilonova.clients.glance.http import HttpGlance
+from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.neutron.http import HttpNetworkApi
+from kilonova.clients.neutron.neutron import ApiNeutron
+from kilonova.clients.placement.http import HttpPlacement
+from kilonova.kit.options import BadConfiguration, Configuration, opt
+from kilonova.kit.rpc.contract import Bus
+from kilonova.kit.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class ProcessOptions:
+    """``[DEFAULT]``: what every process needs to know of itself."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    host: str = opt("", "name of this host; empty means the machine's")
+    my_ip: str = opt("127.0.0.1", "this host's address")
+    state_path: str = opt("/var/lib/nova", "directory for what services keep")
+    transport_url: str | None = opt(None, "message bus", secret=True)
+    osapi_compute_listen: str = opt("0.0.0.0", "address of the Compute API")
+    osapi_compute_listen_port: int = opt(8774, "port of the Compute API")
+    osapi_compute_workers: int | None = opt(None, "processes of the Compute API")
+    enabled_apis: list[str] = opt(["osapi_compute", "metadata"], "APIs that nova-api serves")
+
+    @property
+    def host_name(self) -> str:
+        """``host``, or the machine's name."""
+        return self.host or socket.gethostname()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """Clients of the other services."""
+
+    images: Any
+    networks: Any
+    resources: Any
+
+
+def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = None) -> Neighbours:
+    """HTTP clients as the configuration's sections say."""
+    sessions = Sessions(configuration, mounts)
+    return Neighbours(
+        images=HttpGlance(neighbour(sessions, "glance")),
+        networks=ApiNeutron(HttpNetworkApi(neighbour(sessions, "neutron"))),
+        resources=HttpPlacement(neighbour(sessions, "placement")),
+    )
+
+
+def bus_of(configuration: Configuration, options: ProcessOptions) -> Bus:
+    """The broker's bus. Raises BadConfiguration without ``transport_url``."""
+    if not options.transport_url:
+        raise BadConfiguration(reason="[DEFAULT] transport_url is not set")
+    from kilonova.kit.rpc.rabbit import RabbitBus  # noqa: PLC0415  # the all-in-one never loads the broker's libraries
+
+    return RabbitBus(configuration, options.transport_url)

@@ -1,0 +1,29 @@
+import pytest
+
+from kilonova.domain import quota
+
+
+def test_limits_go_by_the_apis_names() -> None:
+    limits = quota.QuotaOptions(injected_file_path_length=7, cores=3).limits()
+    assert tuple(limits) == quota.RESOURCES
+    assert (limits["injected_file_path_bytes"], limits["cores"]) == (7, 3)
+
+
+def test_the_driver_without_quotas_limits_nothing() -> None:
+    options = quota.QuotaOptions(driver="nova.quota.NoopQuotaDriver")
+    assert options.unlimited
+    assert set(options.limits().values()) == {quota.UNLIMITED}
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "requested", "over"), [(5, 4, 1, False), (5, 5, 1, True), (0, 0, 1, True), (-1, 99, 9, False)]
+)
+def test_exceeds(limit: int, used: int, requested: int, *, over: bool) -> None:
+    assert quota.exceeds(limit, used, requested) is over
+
+
+@pytest.mark.parametrize("resource", ["cores", "key_pairs", "server_groups", "server_group_members"])
+def test_errors_name_the_limit(resource: str) -> None:
+    with pytest.raises(quota.OverLimit, match=resource):
+        quota.demand(resource, 1, 1)
+    quota.demand(resource, 2, 1)
