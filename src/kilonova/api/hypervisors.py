@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kilonova.api import fields, links
-from kilonova.api.microversions import STRICT_QUERY
 from kilonova.api.services import View as Services
 from kilonova.domain import hypervisor as rules
 from kilonova.kit import codec
@@ -296,7 +295,7 @@ def _endpoint(path: str, handler: Any, rule: str, summary: str, **more: Any) -> 
         path=_PATH + path,
         handler=handler,
         rule=_RULE + rule,
-        strict_query=STRICT_QUERY,
+        strict_query=(2, _UUIDS_SINCE),
         summary=summary,
         **more,
     )

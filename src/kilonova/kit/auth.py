@@ -5,6 +5,7 @@ import hashlib
 import io
 import threading
 import time
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,6 +15,7 @@ from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.http.app import Authenticator
 from kilonova.kit.options import Configuration
+from kilonova.kit.threads_only import without_eventlet
 
 _FIELDS = {
     "user_id": "X-USER-ID",
@@ -65,8 +67,11 @@ class KeystoneAuth:
 
     def __init__(self, configuration: Configuration) -> None:
         from keystoneauth1.exceptions import ClientException  # noqa: PLC0415  # comes with the next
-        from keystonemiddleware import auth_token  # noqa: PLC0415  # half a second of imports that noauth spares
 
+        without_eventlet()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)  # webob's, not ours to mend
+            from keystonemiddleware import auth_token  # noqa: PLC0415  # half a second of imports that noauth spares
         self._failure = ClientException
         self._seen = threading.local()
         self._middleware = auth_token.AuthProtocol(

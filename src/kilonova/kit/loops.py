@@ -8,7 +8,10 @@ LOG = logging.getLogger(__name__)
 
 
 class Loop:
-    """Calls ``work`` every ``seconds``; the first time at once, in the loop's own thread."""
+    """Calls ``work`` every ``seconds``; the first time at once, in the loop's own thread.
+
+    A failure is followed by a try after one second, then after two, four … up to ``seconds``.
+    """
 
     def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
         self.name = name
@@ -16,7 +19,7 @@ class Loop:
         self._work = work
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._failing = False
+        self._failures = 0
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
 
     def start(self) -> None:
@@ -38,13 +41,16 @@ class Loop:
         while not self._stop.is_set():
             try:
                 self._work()
-                self._failing = False
+                self._failures = 0
             except Exception as error:
                 # The first failure in a row is told whole, the others in a line: a neighbour may be away for hours.
-                if self._failing:
+                if self._failures:
                     LOG.warning("%s: %s", self.name, error)
                 else:
                     LOG.warning("%s failed and will try again", self.name, exc_info=True)
-                self._failing = True
-            self._wake.wait(self._seconds)
+                self._failures += 1
+            self._wake.wait(self._pause())
             self._wake.clear()
+
+    def _pause(self) -> float:
+        return min(self._seconds, 2.0 ** (self._failures - 1)) if self._failures else self._seconds

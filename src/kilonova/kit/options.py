@@ -78,7 +78,7 @@ class Configuration:
         """The oslo.config object, for the oslo libraries that want it (inside ``kit`` only)."""
 
     def apart(self) -> Any:
-        """The same values in an oslo.config object of its own: for a library that registers options that we name too."""
+        """The same values in an oslo.config object of its own, for libraries that name options as we do."""
         return self._read()
 
     def section(self, cls: type[T], group: str | None = None) -> T:

@@ -25,6 +25,7 @@ from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.serve import ThreadedServer
 from kilonova.kit.options import Configuration, load, opt
 from kilonova.kit.rpc.local import LocalBus
+from kilonova.kit.sessions import Sessions
 from kilonova.lab.identity.seed import seed as seed_identity
 from kilonova.lab.identity.service import build as build_identity
 from kilonova.lab.identity.service import open_identity
@@ -36,11 +37,14 @@ from kilonova.lab.networks.options import LabNetworkOptions
 from kilonova.lab.networks.seed import seed as seed_networks
 from kilonova.lab.networks.service import LabNetworks
 from kilonova.lab.networks.service import build as build_networks
+from kilonova.metadata.app import build as build_metadata
+from kilonova.metadata.options import MetadataOptions
 from kilonova.placement.api.app import build as build_placement
 from kilonova.placement.api.options import PlacementDatabaseOptions
 from kilonova.placement.store.sync import sync as sync_placement
 from kilonova.services.compute import ComputeHost, driver_of
 from kilonova.services.conductor import Conductor, bell_of, tools_of
+from kilonova.services.notifier import Notifier
 from kilonova.services.parts import api_parts, open_store
 from kilonova.services.process import Neighbours, ProcessOptions, neighbours
 from kilonova.services.redeem import redeemer
@@ -103,13 +107,17 @@ class AllInOne:
         project = self._identity()
         auth = authenticator(self.configuration, "keystone", 300)
         self._images(auth)
-        self._networks(auth, project)
+        networks = self._networks(auth, project)
         self._placement(auth)
         others = neighbours(self.configuration, self._mounts)
+        sessions = Sessions(self.configuration, self._mounts)
+        networks.notify = Notifier(sessions, self.lab.url(8774)).changed
         store = self._store()
         tools = tools_of(self.configuration, store, self.bus, others, clock=self.clock)
         self._api(auth, store, others)
         self._run(Conductor(tools, self.bus, self.process.host_name, binaries=("nova-conductor", "nova-scheduler")))
+        options = MetadataOptions.of(self.configuration)
+        self._serve("metadata", build_metadata(store, options, self.clock), threads=4)
         driver = driver_of(self.configuration, self.process, others.images)
         self._run(ComputeHost(self.configuration, driver, self.bus, others.resources, self.process.host_name))
         self._run(NoVncProxy(NoVncOptions.of(self.configuration), redeemer(self.bus), clock=self.clock))
@@ -149,7 +157,7 @@ class AllInOne:
         directory = Path(self.lab.directory) / "images"
         self._serve("image", build_images(open_images(self._database("images"), directory, self.clock), auth))
 
-    def _networks(self, auth: Any, project: str) -> None:
+    def _networks(self, auth: Any, project: str) -> LabNetworks:
         options = self.configuration.section(LabNetworkOptions)
         plumbing = LinuxPlumbing(options)
         application = build_networks(self._database("networks"), options, auth, plumbing, self.clock)
@@ -159,6 +167,7 @@ class AllInOne:
         proxy = MetadataProxy(service.store, options)
         self._run(ThreadedServer(proxy, "0.0.0.0", options.metadata_proxy_port, name="metadata-proxy", threads=4))
         self._serve("network", application)
+        return service
 
     def _placement(self, auth: Any) -> None:
         database = self._open(Database(self.configuration.section(PlacementDatabaseOptions)))

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from kilonova.domain.service import COMPUTE
 from kilonova.kit.db.rows import Row, rows
+from kilonova.kit.db.types import holds
 from kilonova.store.cell_tables import compute_nodes, servers, services
 
 _N = compute_nodes.c
@@ -50,8 +51,8 @@ def page(
     query = sa.select(*_COLUMNS).select_from(_joined()).order_by(_N.id)
     if after is not None:
         query = query.where(_N.id > after)
-    if pattern is not None:
-        query = query.where(_N.node.contains(pattern, autoescape=True))
+    if pattern:
+        query = query.where(holds(_N.node, pattern))
     return rows(connection, query if limit is None else query.limit(limit))
 
 

@@ -19,6 +19,7 @@ from kilonova.domain.flavor import (
 from kilonova.kit import codec
 from kilonova.kit.db import keyset
 from kilonova.kit.db.rows import Row, row, rows
+from kilonova.kit.db.types import holds
 from kilonova.store.api_tables import flavor_projects, flavors
 
 _C = flavors.c
@@ -87,8 +88,8 @@ def _conditions(wanted: FlavorQuery) -> list[Any]:
         found.append(_C.memory_mb >= wanted.min_ram)
     if wanted.min_disk is not None:
         found.append(_C.root_gb >= wanted.min_disk)
-    if wanted.name is not None:
-        found.append(_C.name.contains(wanted.name, autoescape=True))
+    if wanted.name:
+        found.append(holds(_C.name, wanted.name))
     return found
 
 

@@ -50,7 +50,7 @@ _EVENT = Document(
         Out("traceback", lambda _step, _view: None, group="traceback"),
         Out("hostId", lambda step, view: host_id(view, step["host"]), since=(2, 62)),
         Out("host", "host", since=(2, 62), group="host"),
-        Out("details", lambda step, _view: step["error"], since=(2, 84)),
+        Out("details", lambda step, _view: step["error"], since=(2, 84), group="details"),
     )
 )
 
@@ -111,9 +111,9 @@ def show(call: Call) -> Any:
 
 
 def _events(call: Call, operation: Any, steps: list[Any], row: Any, *, admin: bool) -> list[Any]:
-    groups = {"traceback"} if admin else set()
+    groups = {"traceback", "host"} if admin else set()
     if call.allow(_RULES + "events:details", finding.target_of(row)):
-        groups.add("host")
+        groups.add("details")
     shape = _EVENT.compile(call.version, frozenset(groups))
     known = LIFECYCLE.get(operation["verb"])
     main = known.event if known else ""

@@ -5,7 +5,6 @@ the endpoint object needs no reflection and errors cross the wire in our own for
 """
 
 import logging
-import sys
 import threading
 import warnings
 from collections.abc import Mapping
@@ -16,26 +15,32 @@ from oslo_config import cfg
 from kilonova.kit import codec
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, unwrap, wrap_error
+from kilonova.kit.threads_only import without_eventlet
 
-# oslo.messaging's helpers load eventlet wherever it is installed, and say that they are deprecated. This process works
-# with threads: for it there is no eventlet.
-sys.modules.setdefault("eventlet", None)  # type: ignore[arg-type]  # None is how Python marks a module as absent
+without_eventlet()
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # oslo.messaging uses helpers of oslo.utils that are deprecated
     from oslo_service import backend
 
     backend.init_backend(backend.BackendType.THREADING)
     import oslo_messaging
 
 LOG = logging.getLogger(__name__)
+_UNANSWERED = (
+    oslo_messaging.MessagingTimeout,
+    oslo_messaging.MessageDeliveryFailure,
+    oslo_messaging.MessageUndeliverable,
+)
 _NAMESPACE = "kilonova"
 _VERSION = "1.0"
+_NOTICED = oslo_messaging.TransportOptions(at_least_once=True)
+"""The broker says at once when nobody has ever listened, instead of leaving us to wait."""
 _CAST_RETRIES = 2
 """Tries to send what may be lost, before it is."""
 
 
 def _complete(conf: Any) -> Any:
-    """Tracing and metrics look in the transport's configuration for options that they register on the global one alone."""
+    """Tracing and metrics want options in the transport's configuration, but register them on the global one alone."""
     for name, group in cfg.CONF._groups.items():  # noqa: SLF001  # oslo.config lists registered options nowhere else
         if name.startswith("oslo_messaging"):
             conf.register_opts([known["opt"] for known in group._opts.values()], group=name)  # noqa: SLF001  # the same
@@ -91,10 +96,10 @@ class RabbitBus:
 
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
         """Raises NoAnswer."""
-        client = self._client(address).prepare(timeout=timeout)
+        client = self._client(address).prepare(timeout=timeout, transport_options=_NOTICED)
         try:
             reply = client.call({}, "deliver", name=method, data=codec.text(payload))
-        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure) as error:
+        except _UNANSWERED as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
 

@@ -58,6 +58,7 @@ def _associate(work: Work, floating: Document, port_id: str, fixed: str | None) 
         raise errors.ExternalGatewayForFloatingIPNotFound(
             external_network_id=floating["floating_network_id"], subnet_id=entry["subnet_id"], port_id=port_id
         )
+    work.touched(port_id)
     floating |= {
         "port_id": port_id,
         "fixed_ip_address": entry["ip_address"],
@@ -68,6 +69,7 @@ def _associate(work: Work, floating: Document, port_id: str, fixed: str | None) 
 
 def _change(work: Work, floating: Document, changes: Document) -> Document:
     if "port_id" in changes or "fixed_ip_address" in changes:
+        work.touched(floating["port_id"])
         target = changes.pop("port_id", floating["port_id"])
         fixed = changes.pop("fixed_ip_address", None)
         if target is None:
@@ -81,6 +83,7 @@ def _change(work: Work, floating: Document, changes: Document) -> Document:
 
 
 def _remove(work: Work, floating: Document) -> None:
+    work.touched(floating["port_id"])
     for port in work.docs.select("port", devices=[floating["id"]]):
         if port["device_owner"] == FLOATING:
             work.docs.delete("port", port["id"])

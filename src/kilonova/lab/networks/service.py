@@ -31,6 +31,8 @@ class LabNetworks:
     """
 
     def __init__(self, database: Database, options: LabNetworkOptions, plumbing: Plumbing, clock: Clock) -> None:
+        self.notify: Callable[[set[str]], None] = lambda _servers: None
+        """Told of servers whose addresses changed; whoever wires the lab may set it."""
         self.store = NetworkStore(database, clock)
         self.options = options
         self._plumbing = plumbing
@@ -45,12 +47,16 @@ class LabNetworks:
     def change(self, caller: Caller, work: Callable[[Work], T]) -> T:
         """``work`` in a transaction, and the host made to fit. Raises PlumbingFailed and what ``work`` does."""
 
-        def run(documents: Documents) -> T:
-            answer = work(Work(documents, caller, self.options, self._plumbing.host_networks))
+        def run(documents: Documents) -> tuple[T, set[str]]:
+            unit = Work(documents, caller, self.options, self._plumbing.host_networks)
+            answer = work(unit)
             self._fit(documents)
-            return answer
+            return answer, unit.changed_servers
 
-        return self.store.transact(run)
+        answer, servers = self.store.transact(run)
+        if servers:
+            self.notify(servers)
+        return answer
 
     def sync(self) -> Report:
         """Make the host fit the database again, after a reboot say. Raises PlumbingFailed."""

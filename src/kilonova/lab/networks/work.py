@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from kilonova.kit.context import Context
@@ -42,6 +42,8 @@ class Work:
     options: LabNetworkOptions
     host_networks: Callable[[], Sequence[IPv4Network]] = tuple
     """Asks what this host uses itself; subnets must keep off."""
+    changed_servers: set[str] = field(default_factory=set)
+    """Servers whose addresses this work changed: compute is told when it is done."""
 
     def must(self, kind: str, document_id: str) -> Document:
         """The document, whoever asks. Raises …NotFound."""
@@ -56,6 +58,12 @@ class Work:
         if not self.caller.owns(found):
             raise errors.NOT_FOUND[kind](id=document_id)
         return found
+
+    def touched(self, port_id: str | None) -> None:
+        """Remember the server behind a port."""
+        port = self.docs.get("port", port_id) if port_id else None
+        if port is not None and port["device_owner"].startswith("compute:"):
+            self.changed_servers.add(port["device_id"])
 
     def network(self, network_id: str) -> Document:
         """A network that the caller sees. Raises NetworkNotFound."""

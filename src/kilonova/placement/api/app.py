@@ -25,7 +25,7 @@ from kilonova.placement.api.options import (
     PlacementDatabaseOptions,
     PlacementOptions,
     PolicyOptions,
-    )
+)
 from kilonova.placement.api.policy import RULES
 from kilonova.placement.api.wiring import wire
 from kilonova.placement.store.sync import SCHEMA, sync

@@ -21,6 +21,7 @@ from kilonova.placement.domain.names import SHARING_TRAIT
 from kilonova.placement.domain.topology import Provider, Tree, grow
 from kilonova.placement.store import tables as t
 from kilonova.placement.store.coarse import tree_clauses
+from kilonova.placement.store.filters import among
 from kilonova.placement.store.names import NameBook
 
 P = t.providers.c
@@ -203,7 +204,7 @@ class _Run:
 
     def _load_part(self, roots: Sequence[int], extra: Collection[str]) -> None:
         columns = (P.id, P.uuid, P.generation, P.root_id, P.parent_id, P.trait_list)
-        rows = self.connection.execute(sa.select(*columns).where(P.root_id.in_(roots)).order_by(P.id)).all()
+        rows = self.connection.execute(sa.select(*columns).where(among(P.root_id, roots)).order_by(P.id)).all()
         traits = self._traits_of(roots)
         relevant = self.demand.aggregates.union(extra, *(s.aggregates for s in self.sharing))
         aggregates = self._aggregates_of(roots, relevant)
@@ -225,7 +226,7 @@ class _Run:
     def _stocks_of(self, roots: Sequence[int]) -> dict[int, dict[str, Stock]]:
         c = t.inventories.c
         columns = (c.provider_id, c.class_id, c.capacity, c.used, c.min_unit, c.max_unit, c.step_size)
-        rows = self.connection.execute(sa.select(*columns).where(c.root_id.in_(roots))).all()
+        rows = self.connection.execute(sa.select(*columns).where(among(c.root_id, roots))).all()
         names = self.book.names(self.connection, {row[1] for row in rows})
         found: dict[int, dict[str, Stock]] = {}
         for provider_id, class_id, *stock in rows:
@@ -237,7 +238,7 @@ class _Run:
         if not self.traits:
             return {}
         c, names = t.provider_traits.c, {i: n for n, i in self.traits.items()}
-        where = (c.root_id.in_(roots), c.trait_id.in_(sorted(names)))
+        where = (among(c.root_id, roots), c.trait_id.in_(sorted(names)))
         return _gathered(
             (row[0], names[row[1]])
             for row in self.connection.execute(sa.select(c.provider_id, c.trait_id).where(*where))
@@ -250,7 +251,7 @@ class _Run:
         query = (
             sa.select(c.provider_id, t.aggregates.c.uuid)
             .join(t.aggregates, t.aggregates.c.id == c.aggregate_id)
-            .where(c.root_id.in_(roots), t.aggregates.c.uuid.in_(sorted(uuids)))
+            .where(among(c.root_id, roots), t.aggregates.c.uuid.in_(sorted(uuids)))
         )
         return _gathered((row[0], row[1]) for row in self.connection.execute(query))
 

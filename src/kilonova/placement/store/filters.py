@@ -1,6 +1,6 @@
 """Conditions on providers as SQL."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -9,6 +9,7 @@ from kilonova.placement.store import tables as t
 
 Clause = sa.ColumnElement[bool]
 P = t.providers.c
+_DENSE = 2
 
 
 def offers(stock: sa.FromClause, class_id: int, amount: int) -> list[Clause]:
@@ -21,6 +22,17 @@ def offers(stock: sa.FromClause, class_id: int, amount: int) -> list[Clause]:
         c.max_unit >= amount,
         sa.literal(amount) % c.step_size == 0,
     ]
+
+
+def among(column: sa.ColumnElement[int], ids: Sequence[int]) -> Clause:
+    """``column`` is one of many ids: as a range where they lie close (others within it come along), else by name.
+
+    A thousand bound parameters cost the driver and the database more than the rows they ask for.
+    """
+    low, high = min(ids), max(ids)
+    if high - low < _DENSE * len(ids):
+        return column.between(low, high)
+    return column.in_(sa.bindparam(None, list(ids), type_=sa.Integer, expanding=True, literal_execute=True))
 
 
 def in_tree_of(uuid: str) -> sa.ScalarSelect[int]:
