@@ -1,7 +1,8 @@
 """Serves the hypervisor contracts over the bus: work is joined by operation, answered when done, ``pending`` before.
 
 Asking twice for the same operation and call never runs it twice at the same time; a finished outcome is remembered
-for a while, so that an answer that was lost is simply asked for again.
+for a while, so that an answer that was lost is simply asked for again. Operations' calls on one guest run one after
+the other in the order in which they came: a guest is never removed while it is still being made.
 """
 
 import logging
@@ -14,7 +15,7 @@ from typing import Any
 
 from kilonova.hypervisor import contracts
 from kilonova.kit import codec
-from kilonova.kit.errors import Invalid, Unsupported
+from kilonova.kit.errors import Conflict, Invalid, Unavailable, Unsupported
 
 LOG = logging.getLogger(__name__)
 _ANSWER_WITHIN = 20.0
@@ -27,6 +28,16 @@ class UnknownCall(Invalid):
     template = "Compute hosts know no call named {call}"
 
 
+class Revoked(Conflict):
+    """The operation was taken back before this call of it arrived."""
+
+    template = "Operation {operation} was taken back"
+
+
+class Stopping(Unavailable):
+    """The service ends; the next one on this host will do the work."""
+
+
 class Desk:
     """The handlers of one compute service."""
 
@@ -35,6 +46,9 @@ class Desk:
         self._answer_within = answer_within
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="guest")
         self._known: OrderedDict[tuple[str, str], Future[Any]] = OrderedDict()
+        self._last: dict[str, Future[Any]] = {}
+        """Guest → the newest call on it that is not done."""
+        self._revoked: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self._calls: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "create": self._create,
@@ -66,7 +80,7 @@ class Desk:
         operation = payload.get("operation")
         if operation is None:
             return {"result": codec.pack(work(arguments))}
-        future = self._join((operation, name), work, arguments)
+        future = self._join((operation, name), work, arguments, payload.get("revokes"))
         done, _ = wait([future], timeout=self._answer_within)
         if not done:
             return {"pending": True}
@@ -82,14 +96,45 @@ class Desk:
         self._pool.shutdown(wait=True)
 
     def _join(
-        self, key: tuple[str, str], work: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]
+        self,
+        key: tuple[str, str],
+        work: Callable[[Mapping[str, Any]], Any],
+        arguments: Mapping[str, Any],
+        revokes: str | None,
     ) -> "Future[Any]":
         with self._lock:
+            if revokes is not None:
+                self._revoked[revokes] = None
+                if len(self._revoked) > _REMEMBERED:
+                    self._revoked.popitem(last=False)
             future = self._known.get(key)
-            if future is None:
-                future = self._known[key] = self._pool.submit(work, arguments)
-                self._trim()
-            return future
+            if future is not None:
+                return future
+            if key[0] in self._revoked:
+                raise Revoked(operation=key[0])
+            future = self._known[key] = Future()
+            self._trim()
+            guest = _guest(arguments)
+            before, self._last[guest] = self._last.get(guest), future
+        future.add_done_callback(lambda done: self._passed(guest, done))
+        if before is None:
+            self._start(future, work, arguments)
+        else:
+            before.add_done_callback(lambda _done: self._start(future, work, arguments))
+        return future
+
+    def _start(
+        self, future: "Future[Any]", work: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]
+    ) -> None:
+        try:
+            self._pool.submit(_fulfil, future, work, arguments)
+        except RuntimeError as error:  # the agent is stopping; the conductor will ask the next one
+            future.set_exception(Stopping(f"This compute service is stopping: {error}"))
+
+    def _passed(self, guest: str, future: "Future[Any]") -> None:
+        with self._lock:
+            if self._last.get(guest) is future:
+                del self._last[guest]
 
     def _trim(self) -> None:
         while len(self._known) > _REMEMBERED:
@@ -117,6 +162,19 @@ class Desk:
         if not isinstance(self._driver, contracts.Console):
             raise Unsupported("This hypervisor offers no consoles")
         return self._driver.endpoint(arguments["uuid"], arguments["kind"])
+
+
+def _fulfil(future: "Future[Any]", work: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        result = work(arguments)
+    except BaseException as error:  # noqa: BLE001  # it belongs to whoever asks for the outcome
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _guest(arguments: Mapping[str, Any]) -> str:
+    return str(arguments["spec"]["uuid"] if "spec" in arguments else arguments["uuid"])
 
 
 def _spec(arguments: Mapping[str, Any]) -> contracts.GuestSpec:

@@ -58,9 +58,12 @@ Aggregate = dict[str, Any]
 def _ident(call: Call) -> int:
     text = call.params["aggregate_id"]
     try:
-        return int(text)
+        number = fields.row_number(text)
     except ValueError:
         raise InvalidInput(where="aggregate_id", value=text, reason="It must be an integer") from None
+    if number is None:
+        raise rules.AggregateNotFound(aggregate_id=text)
+    return number
 
 
 def _view(call: Call, found: Aggregate) -> dict[str, Any]:

@@ -51,6 +51,12 @@ METADATA: Json = {
 }
 
 
+def row_number(text: str) -> int | None:
+    """A row's number from a path or a marker; None for digits that no row can have. Raises ValueError."""
+    number = int(text)
+    return number if abs(number) <= LARGEST else None
+
+
 def nullable(schema: Json) -> Json:
     """``schema`` or null."""
     return {"anyOf": [schema, {"type": "null"}]}

@@ -95,7 +95,7 @@ def _at_least(call: Call, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        return max(-1, min(int(text), fields.LARGEST))
     except ValueError:
         raise Invalid(f"Invalid {name} filter [{text}]") from None
 

@@ -213,11 +213,11 @@ def _matching(call: Call, pattern: str) -> list[tuple[Cell, list[Row]]]:
 
 
 def _locate(call: Call, ident: str) -> tuple[Cell, Row] | None:
-    wanted: int | str = ident
+    wanted: int | str | None = ident
     if not call.at_least(_UUIDS_SINCE):
-        if not ident.isdigit():
-            return None
-        wanted = int(ident)
+        wanted = fields.row_number(ident) if ident.isascii() and ident.isdigit() else None
+    if wanted is None:
+        return None
     for cell in call.app.store.working:
         with cell.database.read() as connection:
             found = store.find(connection, wanted)

@@ -65,7 +65,9 @@ def index(call: Call) -> Any:
         project_id = None
     limit = paging.limit_of(call, call.app.api.max_limit)
     with call.app.store.api.read() as connection:
-        found = store.page(connection, project_id, offset=call.integer("offset", 0) or 0, limit=limit)
+        found = store.page(
+            connection, project_id, offset=min(call.integer("offset", 0) or 0, fields.LARGEST), limit=limit
+        )
         return {"server_groups": _views(call, connection, found)}
 
 

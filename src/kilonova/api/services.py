@@ -129,9 +129,11 @@ def _by_uuid(call: Call) -> tuple[Cell, Row]:
 def _by_number(call: Call) -> tuple[Cell, Row]:
     text = call.params["service_id"]
     try:
-        ident = int(text)
+        ident = fields.row_number(text)
     except ValueError:
         raise InvalidInput(where="service_id", value=text, reason="It must be an integer") from None
+    if ident is None:
+        raise rules.ServiceNotFound(service_id=text)
     found: list[tuple[Cell, Row]] = []
     for cell in call.app.store.cells:
         with cell.database.read() as connection:

@@ -1,5 +1,6 @@
 """Building a server: accepted with its quota, run by a conductor through scheduling, claim, ports and the host."""
 
+import contextlib
 import secrets
 import string
 import uuid as uuids
@@ -9,6 +10,7 @@ from typing import Any
 
 from kilonova.domain import server as states
 from kilonova.domain.quota import OverLimit, QuotaOptions
+from kilonova.hypervisor.contracts import HypervisorUnavailable
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context
@@ -17,7 +19,7 @@ from kilonova.operations import grouping, ports
 from kilonova.operations.accepting import operation_row
 from kilonova.operations.guests import network_columns, specification
 from kilonova.operations.hosts import HostDown
-from kilonova.operations.work import Outcome, Row, StepFailed, Work
+from kilonova.operations.work import TRANSIENT, Outcome, Row, StepFailed, Work
 from kilonova.scheduling.request import FlavorFacts, ImageFacts, ServerRequest
 from kilonova.store import hosts as host_rows
 from kilonova.store import operations as journal_rows
@@ -27,6 +29,8 @@ from kilonova.store.cells import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _COUNTED = server_mappings.COUNTED
+_RESERVE_ATTEMPTS = 5
+"""Others may use up what was free a moment ago."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +96,17 @@ def accept(  # the collaborators of the one call that spans both databases
 def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: QuotaOptions) -> int:
     """As many servers as the quota allows between ``least`` and ``most``. Raises OverLimit."""
     project = str(new.row["project_id"])
-    for count in range(new.most, new.least - 1, -1):
+    count = new.most
+    for _attempt_number in range(_RESERVE_ATTEMPTS):
         wanted = {name: one[name] * count for name in _COUNTED}
         if server_mappings.reserve(connection, project, wanted, quota.limits()):
             return count
-    used = server_mappings.usage(connection, project)
-    limits = server_mappings.limits(connection, project, quota.limits())
+        used = server_mappings.usage(connection, project)
+        limits = server_mappings.limits(connection, project, quota.limits())
+        room = [(limits[n] - used[n]) // one[n] for n in _COUNTED if limits[n] >= 0 and one[n]]
+        count = min([new.most, *room])
+        if count < new.least:
+            break
     wanted = {name: one[name] * new.least for name in _COUNTED}
     over = [n for n in _COUNTED if 0 <= limits[n] < used[n] + wanted[n]] or ["instances"]
     raise OverLimit(
@@ -134,17 +143,21 @@ def run(work: Work, command: Build) -> Outcome:
     """Choose, claim, plug, start; on a host's failure the next host, until ``[scheduler] max_attempts``."""
     server = work.server()
     attempts = work.tools.chooser.attempts
-    tried: list[str] = []
+    failures: list[HostFailed] = []
     for attempt in range(attempts):
-        mark = work.undo.mark()
+        mark = work.mark()
         try:
-            return _attempt(work, server, command, attempt, tried)
+            return _attempt(work, server, command, attempt, [failure.fields["host"] for failure in failures])
         except HostFailed as error:
-            tried.append(error.fields["host"])
-            if attempt == attempts - 1:
-                raise StepFailed(reason=_exhausted(tried, error)) from error
-            work.undo.unwind(to=mark)
-    raise AssertionError  # the loop returns or raises
+            failures.append(error)
+        except NoHost as error:
+            raise StepFailed(reason=_exhausted(failures) if failures else str(error)) from error
+        if attempt == attempts - 1:
+            break
+        # Recorded, because a later resume must not take back what the next attempt has claimed and plugged.
+        work.step(_numbered("undone", attempt), lambda: work.unwind(to=mark))  # noqa: B023  # called before the next round
+        work.forget(mark)
+    raise StepFailed(reason=_exhausted(failures))
 
 
 class HostFailed(KilonovaError):
@@ -153,10 +166,17 @@ class HostFailed(KilonovaError):
     template = "Host {host}: {reason}"
 
 
-def _exhausted(tried: Sequence[str], last: Exception) -> str:
-    if len(tried) == 1:
-        return str(last.args[0]).split(": ", 1)[-1]
-    return f"Exceeded maximum number of retries. {len(tried)} hosts failed to build the server. Last error: {last}"
+class NoHost(KilonovaError):
+    """No host can take the server; the words are the scheduler's."""
+
+    template = "{reason}"
+
+
+def _exhausted(failures: Sequence[HostFailed]) -> str:
+    last = failures[-1]
+    if len(failures) == 1:
+        return str(last.fields["reason"])
+    return f"Exceeded maximum number of retries. {len(failures)} hosts failed to build the server. Last error: {last}"
 
 
 def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Sequence[str]) -> Outcome:
@@ -172,6 +192,9 @@ def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Seque
     }
     spec = specification(work.tools, with_ports, admin_pass=command.admin_pass)
     state = _on_host(work, host, spec, attempt)
+    if placed["failed_builds"]:
+        with work.cell.database.write() as connection:
+            host_rows.build_succeeded(connection, host, placed["node"])
     nics = ports.await_active(work, server, nics, attempt)
     return Outcome(
         vm_state=states.ACTIVE,
@@ -194,23 +217,26 @@ def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequenc
             work.tools.chooser.release(work.uuid)
         return grouping.placed_within_group(work, command.group, lambda group: _request(server, command, tried, group))
 
-    placed: dict[str, Any] = work.step(
-        _numbered("schedule", attempt),
-        claim,
-        undo=lambda: work.tools.chooser.release(work.uuid),
-        save=lambda found: {
-            "host": found["host"],
-            "node": found["node"],
-            "availability_zone": found["zone"],
-            "task_state": "spawning",
-        },
-    )
-    work.undo.push(_forget_host, work)
+    work.on_undo(_numbered("row", attempt), lambda: _forget_host(work))
+    try:
+        placed: dict[str, Any] = work.step(
+            _numbered("schedule", attempt),
+            claim,
+            undo=lambda: work.tools.chooser.release(work.uuid),
+            save=lambda found: {
+                "host": found["host"],
+                "node": found["node"],
+                "availability_zone": found["zone"],
+                "task_state": "spawning",
+            },
+        )
+    except StepFailed as error:
+        raise NoHost(reason=str(error)) from error
     return placed
 
 
 def _forget_host(work: Work) -> None:
-    """A server that never ran belongs to no host."""
+    """A server that never ran belongs to no host. The very last of an attempt's undos: the others need to know it."""
     with work.cell.database.write() as connection:
         servers.update(connection, work.uuid, {"host": None, "node": None})
 
@@ -244,33 +270,35 @@ def _request(server: Row, command: Build, tried: Sequence[str], group: Any) -> S
 
 def _on_host(work: Work, host: str, spec: Mapping[str, Any], attempt: int) -> dict[str, Any]:
     """The guest, running on its host. Raises HostFailed."""
-    hosts = work.tools.hosts
+    call = f"{work.id}:{attempt}"
 
     def create() -> dict[str, Any]:
         try:
-            found: dict[str, Any] = hosts.ask(host, "create", {"spec": spec}, operation=f"{work.id}:{attempt}")
-        except HostDown as error:
-            # Not a reason to wait for this host: another one can build the server now.
+            found: dict[str, Any] = work.tools.hosts.ask(host, "create", {"spec": spec}, operation=call)
+        except Exception as error:
+            if isinstance(error, TRANSIENT) and not _is_of_host(error):
+                raise
+            with work.cell.database.write() as connection:
+                host_rows.build_failed(connection, host, spec["node"] or host)
             raise StepFailed(reason=str(error)) from error
         return found
 
+    def destroy() -> None:
+        """A host that is down removes the guest when it comes back and finds that nobody wants it."""
+        with contextlib.suppress(HostDown):
+            work.tools.hosts.ask(host, "destroy", {"uuid": work.uuid}, operation=f"{call}:undo", revokes=call)
+
     try:
-        state: dict[str, Any] = work.step(
-            _numbered("host", attempt), create, undo=lambda: _destroy(work, host), host=host, announce=True
-        )
+        state: dict[str, Any] = work.step(_numbered("host", attempt), create, undo=destroy, host=host, announce=True)
     except StepFailed as error:
-        with work.cell.database.write() as connection:
-            host_rows.build_failed(connection, host, spec["node"] or host)
         raise HostFailed(host=host, reason=str(error)) from error
     return state
 
 
-def _destroy(work: Work, host: str) -> None:
-    """Remove the guest; a host that is down removes it when it comes back and finds nobody wants it."""
-    try:
-        work.tools.hosts.ask(host, "destroy", {"uuid": work.uuid}, operation=f"{work.id}:undo")
-    except HostDown:
-        return
+def _is_of_host(error: Exception) -> bool:
+    """The host itself is away: no reason to wait for it, another one can build the server now."""
+    remote = getattr(error, "fields", {}).get("remote_type")
+    return isinstance(error, HostDown) or remote == HypervisorUnavailable.__name__
 
 
 def _numbered(name: str, attempt: int) -> str:

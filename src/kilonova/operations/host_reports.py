@@ -3,6 +3,7 @@
 import logging
 import uuid as uuids
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from kilonova.domain import server as states
@@ -15,6 +16,7 @@ from kilonova.store import servers
 from kilonova.store.cells import Cell
 
 LOG = logging.getLogger(__name__)
+_REPORT_TAKES = timedelta(seconds=5)
 _STATE_OF_POWER = {
     # (vm_state, power as seen) → vm_state that is true
     (states.ACTIVE, PowerState.SHUTDOWN): states.STOPPED,
@@ -40,6 +42,10 @@ class HostReports:
 
     def _now(self) -> str:
         return stamp(self._tools.clock.now())
+
+    def _moment_ago(self) -> str:
+        """What changed since may not have been so when the host looked."""
+        return stamp(self._tools.clock.now() - _REPORT_TAKES)
 
     def alive(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The host's compute service lives."""
@@ -69,8 +75,8 @@ class HostReports:
         return {"unwanted": [uuid for uuid, row in others.items() if _unwanted(row, host)]}
 
     def _take_up(self, row: Mapping[str, Any], power: PowerState) -> None:
-        """A guest that shut itself down is a stopped server; one that is being worked on is left alone."""
-        if row["task_state"] is not None or row["power_state"] == power:
+        """A guest that shut itself down is a stopped server; one that is or just was worked on is left alone."""
+        if row["task_state"] is not None or row["power_state"] == power or row["updated_at"] > self._moment_ago():
             return
         values: dict[str, Any] = {"power_state": int(power), "updated_at": self._now()}
         truth = _STATE_OF_POWER.get((row["vm_state"], power))
@@ -82,5 +88,11 @@ class HostReports:
 
 
 def _unwanted(row: Mapping[str, Any], host: str) -> bool:
-    """Deleted, or at home elsewhere. A guest whose server is unknown may be of another cloud: it is left."""
-    return bool(row["deleted"]) or (row["host"] not in (None, host) and row["task_state"] is None)
+    """Deleted, or at home elsewhere or nowhere. A guest whose server is unknown may be of another cloud: it is left.
+
+    A server that is being built names its host before the host is asked to build it, so a guest anywhere else is what
+    an earlier try left behind. Other work may move a guest before the row follows.
+    """
+    if row["deleted"]:
+        return True
+    return row["host"] != host and (row["task_state"] is None or row["vm_state"] == states.BUILDING)

@@ -14,7 +14,8 @@ from kilonova.kit.rpc.contract import Address, Bus, NoAnswer
 
 LOG = logging.getLogger(__name__)
 TOPIC = "compute"
-_CALL_TIMEOUT = 60.0
+_CALL_TIMEOUT = 40.0
+"""Twice as long as an agent takes to say that the work goes on: a call that an agent took to its grave costs this."""
 _PAUSE = 0.5
 
 
@@ -33,13 +34,23 @@ class Hosts:
         self._answer_within = answer_within
 
     def ask(
-        self, host: str, call: str, arguments: Mapping[str, Any], *, operation: str | None = None, wait: float = 3600.0
+        self,
+        host: str,
+        call: str,
+        arguments: Mapping[str, Any],
+        *,
+        operation: str | None = None,
+        revokes: str | None = None,
+        wait: float = 3600.0,
     ) -> Any:
         """The result of a contract call on a host, however long it takes up to ``wait`` seconds.
 
+        ``revokes`` names an operation of which the host must not begin anything any more, late as its calls may be.
         Raises HostDown, the driver's own kinds of error, or NoAnswer after ``wait`` seconds.
         """
-        payload = {"operation": operation, "call": call, "arguments": dict(arguments)}
+        payload: dict[str, Any] = {"operation": operation, "call": call, "arguments": dict(arguments)}
+        if revokes is not None:
+            payload["revokes"] = revokes
         deadline = time.monotonic() + wait
         while True:
             try:

@@ -6,24 +6,23 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kilonova.domain.lifecycle import LIFECYCLE
 from kilonova.kit import codec
 from kilonova.kit.clock import stamp
-from kilonova.kit.errors import Unavailable
-from kilonova.operations.work import Cancelled, LeaseLost, Outcome, Row, ServerGone, Tools, Work
+from kilonova.kit.timers import Timers
+from kilonova.operations.work import LEASE, TRANSIENT, Cancelled, LeaseLost, Outcome, Row, ServerGone, Tools, Work
 from kilonova.store import operations as journal_rows
 from kilonova.store import server_mappings, servers
 from kilonova.store.cells import Cell
 
 LOG = logging.getLogger(__name__)
-LEASE = timedelta(seconds=60)
-RENEW_EVERY = 15.0
-SWEEP_EVERY = 5.0
 _MOST_TRIES = 40
 _LONGEST_WAIT = 30.0
+_LOOK_AGAIN = 1.0
+"""Seconds between looks at an operation that waits for one of another conductor; ours ring."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,17 @@ class Verb:
 class Journal:
     """One conductor. Several may share the databases; leases keep them apart."""
 
-    def __init__(self, tools: Tools, verbs: Mapping[str, Verb], *, threads: int = 64) -> None:
+    def __init__(self, tools: Tools, verbs: Mapping[str, Verb], *, threads: int = 64, lease: timedelta = LEASE) -> None:
         self.tools = tools
         self.owner = str(uuid.uuid4())
         self._verbs = verbs
+        self._lease = lease
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="operation")
+        self._timers = Timers("journal")
         self._busy: set[str] = set()
+        self._works: dict[str, Work] = {}
+        self._waiting: dict[str, set[tuple[int, str]]] = {}
+        """Server → operations that wait until another one on it has ended."""
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
@@ -71,16 +75,20 @@ class Journal:
     def renew(self) -> None:
         """Prolong the leases of running operations."""
         with self._lock:
-            if not self._busy:
-                return
-        until = stamp(self.tools.clock.now() + LEASE)
-        for cell in self.tools.store.cells:
+            works = list(self._works.values())
+        for cell in {work.cell.id: work.cell for work in works}.values():
+            until = self.tools.clock.now() + self._lease
             with cell.database.write() as connection:
-                journal_rows.renew(connection, self.owner, until)
+                renewed = journal_rows.renew(connection, self.owner, stamp(until))
+            mine = [work for work in works if work.cell.id == cell.id]
+            if renewed == len(mine):  # else somebody took one over, or one has just ended: each sees for itself
+                for work in mine:
+                    work.until = until
 
     def stop(self) -> None:
         """Finish what runs; take nothing new."""
         self._stopping.set()
+        self._timers.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _attend(self, cell: Cell, operation_id: str) -> None:
@@ -92,10 +100,9 @@ class Journal:
         finally:
             with self._lock:
                 self._busy.discard(operation_id)
-        if again is not None and not self._stopping.is_set():
-            timer = threading.Timer(again, self.ring, (cell.id, operation_id))
-            timer.daemon = True
-            timer.start()
+                self._works.pop(operation_id, None)
+        if again is not None:
+            self._timers.after(again, self.ring, cell.id, operation_id)
 
     def _take(self, cell: Cell, operation_id: str) -> float | None:
         """Work on the operation if it is due; returns seconds after which to look again, if that is worth it."""
@@ -104,14 +111,44 @@ class Journal:
         if row is None or row["state"] not in journal_rows.OPEN:
             return None
         if row["blocked"]:
-            return 0.2
-        now = self.tools.clock.now()
-        with cell.database.write() as connection:
-            if not journal_rows.claim(connection, operation_id, self.owner, stamp(now), stamp(now + LEASE)):
-                return None
-        work = Work(self.tools, cell, row, self.owner)
+            return self._wait_for_others(cell, row)
+        until = self._claim(cell, row)
+        if until is None:
+            return None
+        work = Work(self.tools, cell, row, self.owner, until=until, lease=self._lease)
+        with self._lock:
+            self._works[work.id] = work
         self.tools.checkpoint(f"{row['verb']}:claimed")
-        return self._run(work, self._verbs[row["verb"]])
+        try:
+            return self._run(work, self._verbs[row["verb"]])
+        finally:
+            self._wake(work.uuid)
+
+    def _claim(self, cell: Cell, row: Row) -> datetime | None:
+        """When our lease on it ends; None when another conductor has it."""
+        now = self.tools.clock.now()
+        until = now + self._lease
+
+        def claim(connection: Any) -> bool:
+            return journal_rows.claim(connection, row, self.owner, stamp(now), stamp(until))
+
+        return until if cell.database.transact(claim) else None
+
+    def _wait_for_others(self, cell: Cell, row: Row) -> float:
+        """Another operation on the server comes first; if nobody works on it, we do."""
+        with self._lock:
+            self._waiting.setdefault(row["server_uuid"], set()).add((cell.id, row["id"]))
+        with cell.database.read() as connection:
+            earlier = journal_rows.due_before(connection, row, stamp(self.tools.clock.now()))
+        for operation_id in earlier:
+            self.ring(cell.id, operation_id)
+        return _LOOK_AGAIN
+
+    def _wake(self, server_uuid: str) -> None:
+        with self._lock:
+            waiting = self._waiting.pop(server_uuid, set())
+        for cell_id, operation_id in waiting:
+            self.ring(cell_id, operation_id)
 
     def _run(self, work: Work, verb: Verb) -> float | None:
         try:
@@ -120,7 +157,7 @@ class Journal:
             self._succeed(work, outcome)
         except LeaseLost as error:
             LOG.warning("%s", error)
-        except Unavailable as error:
+        except TRANSIENT as error:
             return self._later(work, error)
         except (Cancelled, ServerGone) as error:
             return self._give_up(work, error, "cancelled")
@@ -132,45 +169,65 @@ class Journal:
 
     def _succeed(self, work: Work, outcome: Outcome) -> None:
         now = work.now()
-        self.tools.checkpoint(f"{work.operation['verb']}:finish:start")
-        with work.cell.database.write() as connection:
-            ended = journal_rows.finish(
-                connection, work.id, work.owner, {"state": "done", "finished_at": now, "updated_at": now, "error": None}
-            )
+        values = {"state": "done", "finished_at": now, "updated_at": now, "error": None}
+
+        def finish(connection: Any) -> bool:
+            ended = journal_rows.finish(connection, work.id, work.owner, values)
             if ended:
                 _record_outcome(connection, work, outcome, now)
-        if not ended:
+            return ended
+
+        self.tools.checkpoint(f"{work.operation['verb']}:finish:start")
+        if not work.cell.database.transact(finish):
             work.why_not()
         self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
 
     def _later(self, work: Work, error: Exception) -> float | None:
-        attempts = work.operation["attempts"] + 1
-        if attempts >= _MOST_TRIES:
+        """A neighbour is away: wait for it, but not for ever."""
+        if work.operation["attempts"] + 1 >= _MOST_TRIES:
             return self._give_up(work, error, "failed")
+        return self._requeue(work, error)
+
+    def _requeue(self, work: Work, error: Exception) -> float | None:
+        attempts = work.operation["attempts"] + 1
         wait: float = min(0.5 * 2.0 ** min(attempts, 10), _LONGEST_WAIT)
         LOG.warning("Operation %s waits %.1f s: %s", work.id, wait, error)
         not_before = stamp(self.tools.clock.now() + timedelta(seconds=wait))
-        with work.cell.database.write() as connection:
-            journal_rows.requeue(connection, work.id, work.owner, not_before, str(error))
-        return wait
+        values = {"error": str(error), "updated_at": work.now()}
+
+        def requeue(connection: Any) -> bool:
+            return journal_rows.requeue(connection, work.id, work.owner, not_before, values)
+
+        return wait if work.cell.database.transact(requeue) else None
 
     def _give_up(self, work: Work, error: Exception, state: str) -> float | None:
         """Take back what was done, then record the end with its reason."""
-        failures = work.undo.unwind()
-        waiting = [failure for failure in failures if isinstance(failure, Unavailable)]
-        if waiting and work.operation["attempts"] < _MOST_TRIES:
-            return self._later(work, waiting[0])
-        now = work.now()
         words = str(error) or type(error).__name__
+        try:
+            work.unwind()
+        except LeaseLost as lost:
+            LOG.warning("%s", lost)
+            return None
+        except TRANSIENT as waiting:
+            # However often: an end that leaves something behind is no end.
+            return self._requeue(work, waiting)
+        except Exception as left:
+            LOG.warning("Operation %s on %s could not be taken back: %s", work.id, work.uuid, left, exc_info=True)
+            words = f"{words} (and could not be taken back: {left})"
         self.tools.checkpoint(f"{work.operation['verb']}:undone")
-        with work.cell.database.write() as connection:
-            journal_rows.fail_open_steps(connection, work.id, now, words)
-            ended = journal_rows.end(
-                connection, work.id, work.owner, {"state": state, "finished_at": now, "updated_at": now, "error": words}
-            )
-            if ended and state == "failed":
-                _record_failure(connection, work, words, now)
+        work.cell.database.transact(lambda connection: _record_end(connection, work, state, words))
+        self.tools.checkpoint(f"{work.operation['verb']}:ended")
         return None
+
+
+def _record_end(connection: Any, work: Work, state: str, words: str) -> None:
+    now = work.now()
+    values = {"state": state, "finished_at": now, "updated_at": now, "error": words}
+    if not journal_rows.end(connection, work.id, work.owner, values):
+        return
+    journal_rows.fail_open_steps(connection, work.id, now, words)
+    if state == "failed":
+        _record_failure(connection, work, words, now)
 
 
 def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> None:

@@ -41,6 +41,7 @@ class Placer:
         self._down_after = timedelta(seconds=down_after)
         self._default_zone = zone
         self._random = Random()  # noqa: S311  # spreads load, keeps no secret
+        self._failed_builds: dict[str, int] = {}
         self._facts: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._aggregates: tuple[float, tuple[Aggregate, ...], dict[str, list[Aggregate]]] = (-1e9, (), {})
         self._lock = threading.Lock()
@@ -48,7 +49,8 @@ class Placer:
     def place(self, request: ServerRequest) -> dict[str, Any]:
         """Choose a host for the one server of ``request`` and claim its resources there.
 
-        Returns JSON: host, node, zone, provider, allocations. Raises NoValidHost, which says why.
+        Returns JSON: host, node, zone, provider, allocations, failed_builds (of the node, so far).
+        Raises NoValidHost, which says why.
         """
         consumer = request.server_uuids[0]
         for _ in range(_RACES):
@@ -98,6 +100,7 @@ class Placer:
             "node": target.node,
             "provider": target.provider,
             "zone": zone_of(by_host.get(target.host, ()), self._default_zone),
+            "failed_builds": self._failed_builds.get(target.provider, 0),
             "allocations": {p: dict(a["resources"]) for p, a in target.candidate.allocations.items()},
         }
 
@@ -157,6 +160,7 @@ class Placer:
         oldest: str,
     ) -> HostState:
         facts = self._node_facts(row)
+        self._failed_builds[row["uuid"]] = row["failed_builds"]
         aggregates = tuple(by_host.get(row["host"], ()))
         usage = found.summaries[row["uuid"]].resources if row["uuid"] in found.summaries else {}
         cpu, ram, disk = (usage.get(name) for name in ("VCPU", "MEMORY_MB", "DISK_GB"))

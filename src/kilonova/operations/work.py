@@ -6,18 +6,22 @@ So a step must be safe to repeat up to its record, and an undo safe to run witho
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
+from kilonova.kit.db.engine import DatabaseBusy
 from kilonova.kit.errors import KilonovaError, NotFound, Unavailable
-from kilonova.kit.undo import UndoStack
 from kilonova.operations.doorbell import Doorbell
 from kilonova.store import operations as journal_rows
 from kilonova.store import servers
 from kilonova.store.cells import Cell, Store
 
 Row = Mapping[str, Any]
+LEASE = timedelta(seconds=60)
+TRANSIENT = (Unavailable, DatabaseBusy)
+"""What passes by itself: the operation is tried again later instead of failing."""
 
 
 class StepFailed(KilonovaError):
@@ -87,16 +91,21 @@ class Outcome:
 class Work:
     """One claimed operation."""
 
-    def __init__(self, tools: Tools, cell: Cell, operation: Row, owner: str) -> None:
+    def __init__(
+        self, tools: Tools, cell: Cell, operation: Row, owner: str, *, until: datetime, lease: timedelta = LEASE
+    ) -> None:
         self.tools = tools
         self.cell = cell
         self.operation = operation
         self.owner = owner
         self.id: str = operation["id"]
         self.uuid: str = operation["server_uuid"]
-        self.undo = UndoStack()
         self.cancelled = bool(operation["cancel"])
         self.resumed = operation["attempts"] > 0
+        self.until = until
+        """When the lease runs out, as far as this process knows; whoever prolongs it moves this."""
+        self._lease = lease
+        self._undos: list[tuple[str, Callable[[], object]]] = []
         self._steps: dict[str, Row] = {}
         if self.resumed:
             with cell.database.read() as connection:
@@ -129,34 +138,42 @@ class Work:
         ``announce`` records the start, too, so that users see long steps under way. ``save`` gives columns of the
         server to set in the transaction of the record. Raises StepFailed, Cancelled, LeaseLost, Unavailable.
         """
-        if undo is not None:
-            self.undo.push(undo)
         known = self._steps.get(name)
+        if undo is not None and not (self.cancelled and announce and known is None):
+            # Before anything else: a conductor before this one may have died between doing and recording.
+            self.on_undo(name, undo)
         if known is not None and known["finished_at"] is not None:
             return _replay(known)
         if self.cancelled:
             raise Cancelled
-        self.tools.checkpoint(f"{self.operation['verb']}:{name}:start")
+        self._check_lease()
+        self._reach(f"{name}:start")
         row = {"operation_id": self.id, "name": name, "host": host, "started_at": self.now()}
-        announced = known is not None
-        if announce and not announced:
+        if announce and known is None:
             self._record(row, None)
-            announced = True
+            self._reach(f"{name}:announced")
+        return self._do(do, row, announced=announce or known is not None, save=save)
+
+    def _do(
+        self, do: Callable[[], Any], row: dict[str, Any], *, announced: bool, save: Callable[[Any], Row] | None
+    ) -> Any:
         try:
             result = do()
-        except Unavailable:
+        except (*TRANSIENT, LeaseLost, Cancelled):
             raise
         except Exception as error:
-            failure = (
-                error if isinstance(error, KilonovaError) else StepFailed(reason=f"{type(error).__name__}: {error}")
-            )
-            self._end(row, announced=announced, ending={"error": str(failure)}, save=None)
-            raise StepFailed(reason=str(failure)) from error
-        self.tools.checkpoint(f"{self.operation['verb']}:{name}:done")
+            words = str(error) if isinstance(error, KilonovaError) else f"{type(error).__name__}: {error}"
+            self._end(row, announced=announced, ending={"error": words}, save=None)
+            self._reach(f"{row['name']}:failed")
+            raise StepFailed(reason=words) from error
+        self._reach(f"{row['name']}:done")
         changes = save(result) if save is not None else None
         self._end(row, announced=announced, ending={"result": codec.text(result)}, save=changes)
-        self.tools.checkpoint(f"{self.operation['verb']}:{name}:recorded")
+        self._reach(f"{row['name']}:recorded")
         return result
+
+    def _reach(self, where: str) -> None:
+        self.tools.checkpoint(f"{self.operation['verb']}:{where}")
 
     def _end(self, row: dict[str, Any], *, announced: bool, ending: Row, save: Row | None) -> None:
         whole = {**row, **ending, "finished_at": self.now()}
@@ -164,16 +181,19 @@ class Work:
         self._steps[row["name"]] = {"result": None, "error": None, **whole}
 
     def _record(self, row: Row, save: Row | None, *, announced: bool = False) -> None:
-        with self.cell.database.write() as connection:
+        """Write the step, as long as the operation is ours. Raises LeaseLost, Cancelled."""
+
+        def write(connection: Any) -> bool:
             if announced:
                 ending = {k: row[k] for k in ("finished_at", "result", "error", "host") if k in row}
-                journal_rows.end_step(connection, self.id, row["name"], ending)
-                kept = True
+                kept = journal_rows.end_step(connection, row, self.owner, ending)
             else:
                 kept = journal_rows.add_step(connection, row, self.owner)
             if kept and save:
                 servers.update(connection, self.uuid, {**save, "updated_at": self.now()})
-        if not kept:
+            return kept
+
+        if not self.cell.database.transact(write):
             self.why_not()
 
     def why_not(self) -> None:
@@ -184,6 +204,50 @@ class Work:
             raise LeaseLost(operation=self.id)
         self.cancelled = True
         raise Cancelled
+
+    def _check_lease(self) -> None:
+        """Nothing outside the database may be touched on a lease that ran out. Raises LeaseLost."""
+        if self.tools.clock.now() >= self.until:
+            self.prolong()
+
+    def prolong(self) -> None:
+        """Renew the lease, now. Raises LeaseLost."""
+        until = self.tools.clock.now() + self._lease
+
+        def write(connection: Any) -> bool:
+            return journal_rows.prolong(connection, self.id, self.owner, stamp(until))
+
+        if not self.cell.database.transact(write):
+            raise LeaseLost(operation=self.id)
+        self.until = until
+
+    # -- taking back --
+    def on_undo(self, name: str, undo: Callable[[], object]) -> None:
+        """Remember how to take something back; it may be called although nothing was done, and more than once."""
+        self._undos.append((name, undo))
+
+    def mark(self) -> int:
+        """A place to unwind to."""
+        return len(self._undos)
+
+    def forget(self, to: int) -> None:
+        """What came after a mark was taken back before a restart."""
+        del self._undos[to:]
+
+    def unwind(self, to: int = 0) -> None:
+        """Take back what was done after a mark, last first.
+
+        The first failure stops it and stays on the stack: what was done earlier is still needed to find what is left
+        (a guest that could not be removed keeps its server's host, its ports and its claim).
+        Raises LeaseLost, and what the undo raises.
+        """
+        while len(self._undos) > to:
+            name, undo = self._undos[-1]
+            self.prolong()
+            self._reach(f"undo-{name}:start")
+            undo()
+            self._undos.pop()
+            self._reach(f"undo-{name}:done")
 
 
 def _replay(step: Row) -> Any:

@@ -4,6 +4,7 @@ import logging
 import sys
 import uuid as uuids
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from kilonova.domain.guest_data import GuestDataOptions
@@ -15,7 +16,7 @@ from kilonova.operations import vendor_data
 from kilonova.operations.actions import VERBS
 from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
-from kilonova.operations.journal import RENEW_EVERY, SWEEP_EVERY, Journal, confirm_mappings
+from kilonova.operations.journal import Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions
 from kilonova.operations.placing import Placer
 from kilonova.operations.vendor_data import VendorDataOptions
@@ -79,14 +80,16 @@ class Conductor:
 
     def __init__(self, tools: Tools, bus: Bus, host: str, *, binaries: Sequence[str] = (BINARY,)) -> None:
         self.tools = tools
-        self.journal = Journal(tools, VERBS, threads=tools.options.executor_thread_pool_size)
+        options = tools.options
+        lease = timedelta(seconds=options.operation_lease)
+        self.journal = Journal(tools, VERBS, threads=options.executor_thread_pool_size, lease=lease)
         self._bus = bus
         self._host = host
         self._listener: Listener | None = None
         self._binaries = binaries
         self._loops = [
-            Loop("sweep", SWEEP_EVERY, self.journal.sweep),
-            Loop("lease", RENEW_EVERY, self.journal.renew),
+            Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
+            Loop("lease", options.operation_lease / 4, self.journal.renew),
             Loop("alive", 10.0, self._alive),
             Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
         ]

@@ -69,6 +69,8 @@ servers = sa.Table(
     # 0 while the server lives; its id afterwards.
     sa.Column("deleted", BigId, nullable=False, default=0),
     sa.Column("deleted_at", Stamp),
+    # Grows with every change of the row, so that documents made from it can be kept.
+    sa.Column("revision", BigId, nullable=False, default=0),
     sa.Index("servers_project", "project_id", "deleted", "created_at"),
     sa.Index("servers_host", "host", "deleted"),
     sa.Index("servers_updated", "updated_at"),

@@ -16,6 +16,11 @@ HEAVY = frozenset({"user_data", "networks", "block_devices", "network_info", "pe
 HEAVY_USER_DATA = _C.user_data
 """The one heavy column that administrators' lists show."""
 LIGHT = tuple(column for column in servers.columns if column.name not in HEAVY)
+NARROW = (_C.uuid, _C.revision, _C.host)
+"""Enough to tell whether a document made from the row is still true."""
+BRIEF = (_C.uuid, _C.name)
+_ONE = sa.select(servers).where(_C.uuid == sa.bindparam("wanted"))
+_ONE_LIVING = _ONE.where(_C.deleted == 0)
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
@@ -25,20 +30,18 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 
 def get(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
     """A server by UUID; deleted ones only when asked for."""
-    query = sa.select(servers).where(_C.uuid == uuid)
-    if not deleted:
-        query = query.where(_C.deleted == 0)
-    return row(connection, query)
+    return row(connection, _ONE if deleted else _ONE_LIVING, {"wanted": uuid})
 
 
-def get_many(connection: Connection, uuids: Collection[str]) -> list[Row]:
+def get_many(connection: Connection, uuids: Collection[str], columns: Sequence[Any] = ()) -> list[Row]:
     """Those of the servers that exist, deleted ones too."""
-    return rows(connection, sa.select(servers).where(_C.uuid.in_(uuids)))
+    return rows(connection, sa.select(*(columns or servers.columns)).where(_C.uuid.in_(uuids)))
 
 
 def update(connection: Connection, uuid: str, values: Row, *expected: Any) -> bool:
     """Change a living server if the ``expected`` conditions hold; False when they did not."""
-    statement = servers.update().where(_C.uuid == uuid, _C.deleted == 0, *expected).values(**values)
+    conditions = (_C.uuid == uuid, _C.deleted == 0, *expected)
+    statement = servers.update().where(*conditions).values(**values, revision=_C.revision + 1)
     return bool(connection.execute(statement).rowcount)
 
 
@@ -75,7 +78,8 @@ def mark_deleted(connection: Connection, uuid: str, now: str) -> None:
         "task_state": None,
         "power_state": 0,
     }
-    connection.execute(servers.update().where(_C.uuid == uuid, _C.deleted == 0).values(**values))
+    living = servers.update().where(_C.uuid == uuid, _C.deleted == 0)
+    connection.execute(living.values(**values, revision=_C.revision + 1))
 
 
 def on_host(connection: Connection, host: str) -> list[Row]:

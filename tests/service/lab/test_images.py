@@ -252,6 +252,17 @@ def test_patches(demo_images: Any, clock: ManualClock) -> None:
     assert patch(demo_images, image, old_form)["name"] == "older"
 
 
+def test_patches_of_single_tags(demo_images: Any) -> None:
+    image = make(demo_images, tags=["a", "b"])
+    steps = (
+        {"op": "replace", "path": "/tags/1", "value": "c"},
+        {"op": "remove", "path": "/tags/0"},
+        {"op": "add", "path": "/tags/-", "value": "e"},
+        {"op": "add", "path": "/tags/1", "value": "d"},
+    )
+    assert patch(demo_images, image, *steps)["tags"] == ["c", "d", "e"]
+
+
 @pytest.mark.parametrize(
     ("step", "status"),
     [
@@ -266,7 +277,11 @@ def test_patches(demo_images: Any, clock: ManualClock) -> None:
         ({"op": "add", "path": "/hw_x", "value": 1}, 400),
         ({"op": "add", "path": "/hw_x"}, 400),
         ({"op": "add", "path": "hw_x", "value": "1"}, 400),
-        ({"op": "add", "path": "/tags/-", "value": "1"}, 400),
+        ({"op": "add", "path": "/hw_x/0", "value": "1"}, 400),
+        ({"op": "add", "path": "/tags/-", "value": 1}, 400),
+        ({"op": "remove", "path": "/tags/0"}, 409),
+        ({"op": "replace", "path": "/tags/x", "value": "1"}, 409),
+        ({"op": "add", "path": f"/tags/{'9' * 5000}", "value": "1"}, 409),
         ({"op": "move", "path": "/name", "from": "/a"}, 400),
         ({}, 400),
     ],
@@ -353,6 +368,7 @@ def test_filters_and_order(shelf: Any, query: str, expected: list[str]) -> None:
         "?visibility=secret",
         "?member_status=maybe",
         "?size_min=big",
+        "?size_min=99999999999999999999",
         "?protected=perhaps",
         "?created_at=gt:yesterday",
     ],

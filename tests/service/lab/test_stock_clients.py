@@ -151,9 +151,9 @@ def test_openstacksdk(lab: Lab, tmp_path: Path) -> None:
         container_format="bare",
         visibility="public",
         wait=True,
-        hw_machine_type="q35",
+        hw_x="q35",
     )
-    assert (made.status, made.size, made.properties["hw_machine_type"]) == ("active", 20000, "q35")
+    assert (made.status, made.size, made.properties["hw_x"]) == ("active", 20000, "q35")
     assert cloud.image.find_image("cirros", ignore_missing=False).id == made.id
     cloud.image.update_image(made, name="renamed", tags=["t"])
     assert [(i.name, i.tags) for i in cloud.image.images(limit=1)] == [("renamed", ["t"])]

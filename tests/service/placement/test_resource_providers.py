@@ -174,6 +174,7 @@ BODIES = [
     ({"name": ""}, "name"),
     ({"name": "x" * 201}, "name"),
     ({"name": 5}, "name"),
+    ({"name": "a\x00b"}, "name"),
     ({"name": "x", "uuid": "nothing"}, "uuid"),
     ({"name": "x", "colour": "red"}, "colour"),
     ({"name": "x", "parent_provider_uuid": 7}, "parent_provider_uuid"),

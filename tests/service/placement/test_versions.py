@@ -153,3 +153,20 @@ def test_bodies_that_are_no_json(api: Any, data: bytes, kind: str, status: int) 
     reply = api.client.simulate_post("/resource_providers", body=data, headers=headers)
     assert reply.status_code == status
     assert reply.json["errors"][0]["status"] == status
+
+
+STRANGE = [
+    "/resource_providers?name=%00",
+    "/resource_providers?name=%FF%FE",
+    "/resource_providers?name=%F0%9F%98%80",
+    "/allocations/%00",
+    "/traits/%F0%9F%98%80",
+    "/resource_classes/%2e%2e",
+    "/usages?project_id=%00",
+    "/usages?project_id=%27%3B--",
+]
+
+
+@pytest.mark.parametrize("path", STRANGE)
+def test_strange_characters_are_no_error_of_ours(api: Any, path: str) -> None:
+    assert api.call("GET", path).status_code in (200, 400, 404)

@@ -34,7 +34,7 @@ def test_without_the_rule_nobody_is_admin() -> None:
     assert policy.allows("admin", Context(roles=("admin",)), {}) is False
 
 
-@pytest.mark.parametrize("context", CONTEXTS, ids=str)
+@pytest.mark.parametrize("context", CONTEXTS, ids=lambda c: f"{c.roles} in {c.project_id}")
 def test_compiled_verdicts_are_oslo_policys(context: Context) -> None:
     rules = [
         Rule("context_is_admin", "role:boss"),

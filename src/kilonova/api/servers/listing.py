@@ -6,16 +6,17 @@ from typing import Any
 
 from kilonova.api import fields, links
 from kilonova.api.microversions import STRICT_QUERY
-from kilonova.api.servers import views
+from kilonova.api.servers import rendering, views
 from kilonova.domain.server import states_of
 from kilonova.kit.clock import stamp
-from kilonova.kit.errors import Invalid
+from kilonova.kit.errors import Forbidden, Invalid
 from kilonova.kit.http import paging
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.store import hosts as host_rows
 from kilonova.store import server_lists, servers
 from kilonova.store.server_lists import SORT_KEYS, ServerQuery
-from kilonova.store.servers import LIGHT
+from kilonova.store.servers import BRIEF as _BRIEF
+from kilonova.store.servers import LIGHT, NARROW
 
 _ALL_FILTERS_RULE = "os_compute_api:servers:allow_all_filters"
 _PAGING = frozenset({"limit", "marker", "sort_key", "sort_dir", "all_tenants"})
@@ -48,12 +49,38 @@ _KNOWN = sorted(
 )
 QUERY = fields.query(*_KNOWN, *(fields.key(name, since=(2, minor)) for name, minor in _SINCE.items()))
 _HIDDEN_SORT = frozenset({"host", "node"})
+_UNSORTED = frozenset(
+    {
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    }
+)
+"""Sort keys that are accepted and have never had an effect."""
 
 
 def index(call: Call) -> Any:
     """Ids, names and links."""
     call.demand("os_compute_api:servers:index", _own(call))
-    rows, more = _rows(call, "os_compute_api:servers:index:get_all_tenants")
+    rows, more = _rows(call, "os_compute_api:servers:index:get_all_tenants", _BRIEF)
     shape, view = views.BRIEF.compile(call.version), views.view_of(call, _own(call))
     return _reply(call, [shape(row, view) for row in rows], "servers", rows if more else ())
 
@@ -61,9 +88,12 @@ def index(call: Call) -> Any:
 def detail(call: Call) -> Any:
     """Everything."""
     call.demand("os_compute_api:servers:detail", _own(call))
-    rows, more = _rows(call, "os_compute_api:servers:detail:get_all_tenants")
-    statuses = host_statuses(call, rows) if "host_status" in views.groups_of(call, _own(call)) else {}
-    documents = views.documents(call, rows, views.DETAIL, _own(call), host_status=statuses)
+    rows, more = _rows(call, "os_compute_api:servers:detail:get_all_tenants", NARROW)
+    groups = views.groups_of(call, _own(call))
+    statuses = host_statuses(call, rows) if "host_status" in groups else {}
+    made = rendering.Rendering(call, views.view_of(call, _own(call), host_status=statuses), groups)
+    columns = (*LIGHT, servers.HEAVY_USER_DATA) if "attributes" in groups and call.at_least(3) else LIGHT
+    documents = made.documents(rows, lambda missing: _wide(call, missing, columns))
     return _reply(call, documents, "servers/detail", rows if more else ())
 
 
@@ -78,16 +108,22 @@ def _reply(call: Call, documents: list[Any], path: str, rows: Sequence[Any]) -> 
     return body
 
 
-def _rows(call: Call, all_rule: str) -> tuple[Sequence[Any], bool]:
+def _wide(call: Call, uuids: Sequence[str], columns: tuple[Any, ...]) -> list[Any]:
+    """The rows of servers whose documents are not at hand; one statement a cell."""
+    found: list[Any] = []
+    for cell in call.app.store.working:
+        with cell.database.read() as connection:
+            found.extend(servers.get_many(connection, uuids, columns))
+    return found
+
+
+def _rows(call: Call, all_rule: str, columns: tuple[Any, ...]) -> tuple[Sequence[Any], bool]:
     everywhere = _all_projects(call, all_rule)
     limit = paging.limit_of(call, call.app.api.max_limit)
     filters, deleted = _filters(call)
     if filters is None:
         return (), False
     project = None if everywhere else call.context.project_id
-    if everywhere and ("project_id" in filters or "tenant_id" in filters):
-        project = None
-    columns = (*LIGHT, servers.HEAVY_USER_DATA) if call.at_least(3) else LIGHT
     wanted = ServerQuery(
         limit=limit,
         project_id=project,
@@ -101,13 +137,14 @@ def _rows(call: Call, all_rule: str) -> tuple[Sequence[Any], bool]:
     for cell in call.app.store.working:
         with cell.database.read() as connection:
             found.extend(server_lists.page(connection, wanted))
-    return found, bool(found) and limit > 0 and len(found) == limit and call.one("limit") is not None
+    return found, bool(found) and limit > 0 and len(found) == limit
 
 
 def _all_projects(call: Call, rule: str) -> bool:
     text = call.one("all_tenants")
     if text is None:
-        return False
+        # A named project asks for servers outside the caller's own; others than administrators cannot name one.
+        return "tenant_id" in call.query and call.allow(_ALL_FILTERS_RULE, _own(call)) and call.allow(rule, _own(call))
     if text.strip().lower() not in ("", "0", "1", "t", "f", "true", "false", "yes", "no", "on", "off", "y", "n"):
         raise Invalid(f"Invalid input for query parameters all_tenants. Value: {text}. It must be a boolean")
     if text.strip() and not server_lists.boolean(text):
@@ -117,12 +154,12 @@ def _all_projects(call: Call, rule: str) -> bool:
 
 
 def _sort(call: Call) -> list[tuple[str, str]]:
-    admin = call.allow("context_is_admin", {})
-    allowed = [key for key in SORT_KEYS if admin or key not in _HIDDEN_SORT]
-    if not call.at_least(73):
-        allowed = [key for key in allowed if key != "locked"]
-    pairs = paging.sort_of(call, allowed, (("created_at", "desc"),))
-    return [(SORT_KEYS[key], direction) for key, direction in pairs]
+    pairs = paging.sort_of(call, [*SORT_KEYS, *_UNSORTED], (("created_at", "desc"),))
+    hidden = sorted(_HIDDEN_SORT & {key for key, _direction in pairs})
+    if hidden and not call.allow("context_is_admin", {}):
+        raise Forbidden(f"Only administrators can sort servers by {', '.join(hidden)}")
+    ignored = _UNSORTED if call.at_least(73) else _UNSORTED | {"locked"}
+    return [(SORT_KEYS[key], direction) for key, direction in pairs if key not in ignored]
 
 
 def _filters(call: Call) -> tuple[dict[str, Sequence[str]] | None, bool | None]:
@@ -131,7 +168,7 @@ def _filters(call: Call) -> tuple[dict[str, Sequence[str]] | None, bool | None]:
     asked = {name: list(values) for name, values in call.query.items() if name not in _PAGING and values}
     if not everything:
         asked = {name: values for name, values in asked.items() if _for_all(call, name)}
-    deleted = _deleted(asked)
+    deleted = _deleted(asked, everything=everything)
     found: dict[str, Sequence[str]] = {}
     for name, values in asked.items():
         if name in ("changes-since", "changes-before"):
@@ -152,11 +189,13 @@ def _for_all(call: Call, name: str) -> bool:
     return name in _FOR_ALL or (name in _NEWER_FOR_ALL and call.at_least(_NEWER_FOR_ALL[name]))
 
 
-def _deleted(asked: dict[str, list[str]]) -> bool | None:
+def _deleted(asked: dict[str, list[str]], *, everything: bool) -> bool | None:
     """Only administrators get here with ``deleted``; a status of DELETED asks for deleted servers, too."""
     values = asked.pop("deleted", None)
     statuses = {value.lower() for value in asked.get("status", ())}
     if "deleted" in statuses or asked.get("vm_state") == ["deleted"]:
+        if not everything:
+            raise Forbidden("Only administrators may list deleted servers")
         return True
     return server_lists.boolean(values[-1]) if values else False
 

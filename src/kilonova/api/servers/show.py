@@ -29,7 +29,7 @@ def document(call: Call, row: Any, shape: Document) -> dict[str, Any]:
     """One server's document with all that it needs."""
     target = finding.target_of(row)
     groups: dict[str, list[str]] = {}
-    if call.at_least(71):
+    if call.at_least(71) and '"group"' in row["hints"]:  # a server gets into a group by this hint alone
         with call.app.store.api.read() as connection:
             groups[row["uuid"]] = server_groups.of_server(connection, row["uuid"])
     statuses = host_statuses(call, [row]) if "host_status" in views.groups_of(call, target) else {}

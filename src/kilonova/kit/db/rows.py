@@ -14,6 +14,6 @@ def rows(connection: Connection, query: Executable) -> list[Row]:
     return cast("list[Row]", list(connection.execute(query).mappings()))
 
 
-def row(connection: Connection, query: Executable) -> Row | None:
+def row(connection: Connection, query: Executable, parameters: Row | None = None) -> Row | None:
     """The one row of a select, or None."""
-    return cast("Row | None", connection.execute(query).mappings().one_or_none())
+    return cast("Row | None", connection.execute(query, parameters).mappings().one_or_none())

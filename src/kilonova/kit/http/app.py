@@ -276,9 +276,12 @@ class _Exchange:
         if not media.endswith(("json", "json-patch")):
             raise HttpError(415, f"Unsupported Content-Type {media}; use application/json")
         try:
-            return codec.loads(data)
+            body = codec.loads(data)
         except ValueError as error:
             raise Invalid(f"The request body is not valid JSON: {error}") from None
+        if b"\\u0000" in data and _has_nul(body):
+            raise Invalid("The request body has a NUL character")
+        return body
 
     def _check(self, endpoint: Endpoint, call: Call) -> None:
         if endpoint.rule is not None and self.service.policy is not None:
@@ -345,8 +348,20 @@ def _headers(req: falcon.Request) -> dict[str, str]:
 
 
 def _query(req: falcon.Request) -> dict[str, list[str]]:
+    if "\x00" in req.path or "%00" in req.query_string:
+        # No name has it, and PostgreSQL refuses it as text.
+        raise Invalid("The URL has a NUL character")
     raw = falcon.uri.parse_query_string(req.query_string, keep_blank=True, csv=False)
     return {k: v if isinstance(v, list) else [v] for k, v in raw.items()}
+
+
+def _has_nul(value: Any) -> bool:
+    """Is there a NUL in any text of a document?"""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(_has_nul(inner) for inner in value)
 
 
 def _by_action(candidates: Sequence[Endpoint], call: Call) -> list[Endpoint]:

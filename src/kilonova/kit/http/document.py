@@ -65,9 +65,13 @@ class Document:
         """The fields shown at ``version`` to who sees ``groups``."""
         return [f for f in self.fields if f.lives(version) and (f.group is None or f.group in groups)]
 
+    def step(self, version: Version) -> Version:
+        """The boundary that begins the stretch ``version`` is in."""
+        return next(s for s in self._steps if s <= version)
+
     def compile(self, version: Version, groups: frozenset[str] = _NO_GROUPS) -> Shape:
         """The shape at ``version``; the same function for every version of a stretch."""
-        step = next(s for s in self._steps if s <= version)
+        step = self.step(version)
         found = self._compiled.get((step, groups))
         if found is None:
             # Two threads may both compile; either result serves.

@@ -6,12 +6,14 @@ from uuid import uuid4
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.kit.http.schema import Field, Object, Schema
 from kilonova.placement.api.replies import canonical, dated, href, location, provider_uuid
-from kilonova.placement.api.shapes import UUID
+from kilonova.placement.api.shapes import NO_NUL, UUID
 from kilonova.placement.api.wiring import wired
 from kilonova.placement.domain.query import parse_provider_filter
 from kilonova.placement.store.providers import Keep, ProviderRow
 
-_NAME = Field(name="name", schema={"type": "string", "minLength": 1, "maxLength": 200}, required=True)
+_NAME = Field(
+    name="name", schema={"type": "string", "minLength": 1, "maxLength": 200, "pattern": NO_NUL}, required=True
+)
 _PARENT = Field(name="parent_provider_uuid", schema={"anyOf": [UUID, {"type": "null"}]}, since=(1, 14))
 _CREATE = Schema(Object((_NAME, Field(name="uuid", schema=UUID), _PARENT)))
 _UPDATE = Schema(Object((_NAME, _PARENT)))

@@ -11,7 +11,9 @@ UUID = {"type": "string", "format": "uuid"}
 GENERATION = {"type": "integer", "minimum": -(1 << 62), "maximum": 1 << 62}
 NULL_GENERATION = {**GENERATION, "type": ["integer", "null"]}
 NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": NAME_FORM}
-OWNER = {"type": "string", "minLength": 1, "maxLength": 255}
+NO_NUL = "^[^\\u0000]*$"
+"""PostgreSQL cannot store the NUL character."""
+OWNER = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": NO_NUL}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_INT}
 INVENTORY_VALUES: dict[str, Any] = {
     "total": _COUNT,

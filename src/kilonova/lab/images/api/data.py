@@ -9,7 +9,7 @@ from kilonova.lab.images import access
 from kilonova.lab.images.files import NoSpace, Stored
 from kilonova.lab.images.store.images import ImageNotFound, Row
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class HasData(Conflict):

@@ -1,6 +1,7 @@
 """``GET /v2/images``: filters, order and pages."""
 
 import csv
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from kilonova.lab.images.document import VISIBILITIES, document
 from kilonova.lab.images.store.images import Condition, Operator, Search
 
 _MAXIMUM = 1000
+_WHOLE = re.compile(r"-?\d{1,18}")
 _DEFAULT = 25
 _CONTROL = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "tag", "visibility", "member_status"})
 _IN = frozenset({"id", "name", "status", "container_format", "disk_format"})
@@ -116,10 +118,9 @@ def _condition(name: str, text: str) -> Condition:
 
 
 def _number(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise Invalid(f"Invalid value for filter {name}: {text} is no whole number") from None
+    if not _WHOLE.fullmatch(text):
+        raise Invalid(f"Invalid value for filter {name}: {text[:40]} is no whole number of at most 18 digits")
+    return int(text)
 
 
 def _flag(name: str, text: str) -> bool:

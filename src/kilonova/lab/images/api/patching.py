@@ -1,5 +1,6 @@
 """``PATCH /v2/images/{id}``: JSON patch with one-part paths, as the image API has it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,11 @@ _ATTRIBUTE = Schema(
         extra={"type": "string", "maxLength": 65535},
     )
 )
+
+
+_TAG_PARTS = 2
+"""``/tags/0``: the attribute and a place in it."""
+_PLACE = re.compile(r"\d{1,6}")
 
 
 class NoSuchProperty(Conflict):
@@ -55,15 +61,21 @@ def _demand_allowed(call: Call, row: Row, state: Row) -> None:
 
 
 def _apply(state: Row, step: Row) -> None:
-    operation, name = _operation(step)
+    operation, (name, *rest) = _operation(step)
+    if rest:
+        _apply_to_tag(state, operation, rest[0], step)
+        return
     if name == "id":
         raise access.NotAllowed(action="modify_image id")
     demand_settable(name)
     _OPERATIONS[operation](state, name, step)
 
 
-def _operation(step: Row) -> tuple[str, str]:
-    """The operation and the attribute; v2.0's form ``{"replace": "/name", "value": …}`` is read too."""
+def _operation(step: Row) -> tuple[str, list[str]]:
+    """The operation and the parts of the path: one, or two below ``tags``.
+
+    v2.0's form ``{"replace": "/name", "value": …}`` is read too.
+    """
     operation, path = step.get("op"), step.get("path")
     if operation is None:
         named = [key for key in _OPERATIONS if key in step]
@@ -74,9 +86,24 @@ def _operation(step: Row) -> tuple[str, str]:
     if not isinstance(path, str) or not path.startswith("/"):
         raise Invalid(f'Pointer `{path}` does not start with "/".')
     parts = path[1:].split("/")
-    if len(parts) != 1:
+    if len(parts) != 1 and (parts[0] != "tags" or len(parts) > _TAG_PARTS):
         raise Invalid(f"Pointer `{path}` contains more than one part; only whole attributes can be changed.")
-    return operation, parts[0].replace("~1", "/").replace("~0", "~")
+    return operation, [part.replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def _apply_to_tag(state: Row, operation: str, where: str, step: Row) -> None:
+    """One tag by its place in the list the client saw: openstacksdk sends the difference between two lists so."""
+    tags = list(state["tags"])
+    end = len(tags) if operation == "add" else len(tags) - 1
+    index = end if where == "-" and operation == "add" else int(where) if _PLACE.fullmatch(where) else -1
+    if not 0 <= index <= end:
+        raise NoSuchProperty(name=f"tags/{where}")
+    if operation != "add":
+        del tags[index]
+    if operation != "remove":
+        (tag,) = _value("tags", {"value": [step.get("value")]})
+        tags.insert(index, tag)
+    state["tags"] = tags
 
 
 def _value(name: str, step: Row) -> Any:

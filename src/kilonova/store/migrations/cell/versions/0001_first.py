@@ -82,6 +82,7 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("terminated_at", types.Stamp, nullable=True),
         sa.Column("deleted", types.BigId, nullable=False),
         sa.Column("deleted_at", types.Stamp, nullable=True),
+        sa.Column("revision", types.BigId, nullable=False),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Kilonova's separate processes beside real MariaDB, RabbitMQ, memcached, Keystone and Glance: for tests and the bench."""

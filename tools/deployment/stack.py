@@ -1,0 +1,90 @@
+"""The companion services: a script beside the checkout installs and starts them; this finds it, uses it, puts it back."""
+
+import os
+import shlex
+import subprocess
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+
+ROOT = Path(__file__).resolve().parents[2]
+DATABASE = ("127.0.0.1", 13306, "root", "dbrootpass")
+NAMES = ("mariadb", "rabbitmq", "memcached", "keystone", "glance")
+INSTALL_SECONDS = 1500
+
+
+class NoStack(Exception):
+    """The companion services cannot be had here; the message says why."""
+
+
+@dataclass
+class Stack:
+    """The script and where it keeps its state (kept between runs: installing takes minutes)."""
+
+    script: Path
+    home: Path
+    started: bool = False
+
+    @classmethod
+    def find(cls) -> "Stack":
+        """Raises NoStack."""
+        script = ROOT.parent / "shared" / "stack" / "stack"
+        if not script.is_file():
+            raise NoStack(f"there are no companion services beside the checkout ({script} is missing)")
+        if os.geteuid() != 0:
+            raise NoStack("the companion services need root")
+        return cls(script, Path(os.environ.get("STACK_HOME", "/var/tmp/stack")))
+
+    def run(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "STACK_HOME": str(self.home)}
+        return subprocess.run(
+            [str(self.script), *words], env=environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+
+    def up(self) -> None:
+        """Start what is not running. Raises NoStack with the last words of a failure."""
+        if self.run("status").returncode == 0:
+            return
+        done = self.run("up", "core", seconds=INSTALL_SECONDS)
+        if done.returncode:
+            raise NoStack(f"`stack up core` failed: {(done.stdout + done.stderr)[-2000:]}")
+        self.started = True
+
+    def down(self) -> None:
+        """Stop what ``up`` started; what ran before goes on running."""
+        if self.started:
+            self.run("down", "core")
+            self.started = False
+
+    def login(self, *who: str) -> dict[str, str]:
+        """``OS_*`` variables of a user, and the PATH that has the command line clients."""
+        found = {}
+        for line in self.run("openrc", *who).stdout.splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            found[name] = shlex.split(value)[0] if name != "PATH" else f"{self.home}/venv/bin:{os.environ['PATH']}"
+        return found
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by name."""
+        return {name: int((self.home / "run" / f"{name}.pid").read_text().split()[0]) for name in NAMES}
+
+    @property
+    def transport_url(self) -> str:
+        return "rabbit://stack:mqpass@127.0.0.1:13672/"
+
+
+def fresh_databases(*names: str) -> dict[str, str]:
+    """Empty databases; name → SQLAlchemy URL."""
+    host, port, user, password = DATABASE
+    connection = pymysql.connect(host=host, port=port, user=user, password=password)
+    try:
+        with connection.cursor() as cursor:
+            for name in names:
+                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+    finally:
+        connection.close()
+    quoted = urllib.parse.quote(password)
+    return {name: f"mysql+pymysql://{user}:{quoted}@{host}:{port}/{name}?charset=utf8mb4" for name in names}
