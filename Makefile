@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help up down test system check fmt bench dev
+.PHONY: help up down test system check fmt docs bench dev
 
 help:
 	@echo "make up              start the all-in-one cloud and boot a first server"
@@ -11,6 +11,7 @@ help:
 	@echo "make system          the tests with real guests and services"
 	@echo "make check           linters, types, import contracts, shape of the code"
 	@echo "make fmt             format the code"
+	@echo "make docs            renew the generated pages of docs/"
 	@echo "make bench           measure a running cloud; ARGS="…" (see tools/bench.py --help)"
 
 up:
@@ -36,6 +37,9 @@ check: dev
 fmt: dev
 	@.venv/bin/ruff check --fix-only -q src tests tools
 	@.venv/bin/ruff format src tests tools
+
+docs: dev
+	@for page in lifecycle coverage; do $(PY) tools/$$page.py || exit 1; done
 
 bench: dev
 	@$(PY) tools/bench.py $(ARGS)

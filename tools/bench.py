@@ -1,229 +1,251 @@
-"""Measures a running cloud over its public HTTP APIs; one JSON line a step, appended to --out too.
-
-    make bench ARGS="--os-cloud kilonova --pids pids.json -n 50"
-
-Steps: boot (POST /servers until ACTIVE, one by one), accept (its 202 alone), burst (several at once), show,
-list (detail), delete.
-``--pids FILE`` is {"groups": {name: [pid, …]}, "control": [name, …]}: with it every line has the CPU milliseconds an
-operation took in each group of processes (their children included), and in all control groups together, which is the
-figure to compare; wall times of a shared machine are not.
-"""
+"""`make bench`: separate processes on MariaDB and RabbitMQ, driven over public HTTP; JSON lines out. docs/bench.md."""
 
 import argparse
-import http.client
+import contextlib
 import json
 import os
+import signal
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import local
 from typing import Any
-from urllib.parse import urlsplit
 
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = 1000
-ERROR, GONE = 400, 404
-POLL = 0.02
+from deployment.client import Client, token, until
+from deployment.cpu import busy_seconds, memory_mb, seconds_of
+from deployment.services import CONTROL, Deployment, WontStart
+from deployment.stack import NoStack, Stack
 
-
-class Api:
-    """The compute API, on one kept connection a thread."""
-
-    def __init__(self, url: str, token: str, microversion: str) -> None:
-        self._parts = urlsplit(url)
-        version = {"OpenStack-API-Version": f"compute {microversion}"}
-        self._headers = {"X-Auth-Token": token, "Accept": "application/json", **version}
-        self._local = local()
-
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
-        """Status and parsed body; raises RuntimeError for an unexpected status."""
-        if not hasattr(self._local, "connection"):
-            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            self._local.connection = kind(self._parts.netloc, timeout=300)
-        connection = self._local.connection
-        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
-        where = self._parts.path.rstrip("/") + path
-        connection.request(method, where, None if body is None else json.dumps(body), headers)
-        reply = connection.getresponse()
-        data = reply.read()
-        if reply.status >= ERROR and reply.status != GONE:
-            raise RuntimeError(f"{method} {path}: {reply.status} {data[:300]!r}")
-        return reply.status, json.loads(data) if data else None
-
-
-class Groups:
-    """CPU seconds of named groups of processes."""
-
-    def __init__(self, path: Path | None) -> None:
-        found = json.loads(path.read_text()) if path else {}
-        self._groups: dict[str, list[int]] = found.get("groups", {})
-        self._control: list[str] = found.get("control", list(self._groups))
-
-    def seconds(self) -> dict[str, float]:
-        parents, used = {}, {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            pid = int(stat.parent.name)
-            parents[pid] = int(fields[1])
-            used[pid] = (int(fields[11]) + int(fields[12])) / TICKS
-        return {
-            name: sum(used[pid] for pid in used if self._within(pid, set(roots), parents))
-            for name, roots in self._groups.items()
-        }
-
-    @staticmethod
-    def _within(pid: int, roots: set[int], parents: Mapping[int, int]) -> bool:
-        while pid:
-            if pid in roots:
-                return True
-            pid = parents.get(pid, 0)
-        return False
-
-    def report(self, before: Mapping[str, float], operations: int) -> dict[str, Any]:
-        if not self._groups or not operations:
-            return {}
-        now = self.seconds()
-        each = {name: round((now[name] - before[name]) * 1000 / operations, 3) for name in now}
-        control = round(sum(each[name] for name in self._control), 3)
-        return {"cpu_ms_per_op": each, "cpu_ms_per_op_control": control}
+COMPUTE = "http://127.0.0.1:8774/v2.1"
+IMAGE = "http://127.0.0.1:9292"
+HUGE = 10_000_000
 
 
 class Bench:
-    """Runs steps and reports them."""
+    """One running deployment and what is asked of it."""
 
-    def __init__(self, api: Api, groups: Groups, wanted: Mapping[str, Any], out: Path | None) -> None:
-        self._api = api
-        self._groups = groups
-        self._wanted = wanted
-        self._out = out
-        self.servers: list[str] = []
-        self.accepted: list[float] = []
+    def __init__(self, deployment: Deployment, arguments: argparse.Namespace) -> None:
+        self.deployment = deployment
+        self.arguments = arguments
+        self.login = deployment.stack.login()
+        self.token, self.project = token(self.login)
+        self.api = Client(COMPUTE, self.token)
+        self.pids = deployment.pids()
+        self.image = self._image()
+        self._prepare()
 
-    def step(self, name: str, operations: int, work: Callable[[int], object], *, concurrency: int = 1) -> int:
-        """Run ``work(0)`` … ``work(operations - 1)``; returns the number of failures."""
+    def _image(self) -> str:
+        images = Client(IMAGE, self.token, version="")
+        found = images.call("GET", "/v2/images?name=bench")["images"]
+        if found:
+            return str(found[0]["id"])
+        body = {"name": "bench", "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+        made = images.call("POST", "/v2/images", body)
+        upload = Client(IMAGE, self.token, version="")
+        upload._headers["Content-Type"] = "application/octet-stream"  # the one body that is no JSON
+        upload._connection.request("PUT", f"/v2/images/{made['id']}/file", b"\0" * 65536, upload._headers)
+        upload._connection.getresponse().read()
+        return str(made["id"])
+
+    def _prepare(self) -> None:
+        limits = {"instances": HUGE, "cores": HUGE, "ram": HUGE}
+        self.api.call("PUT", f"/os-quota-sets/{self.project}", {"quota_set": limits})
+        flavor = {"id": "bench", "name": "bench", "vcpus": 1, "ram": 64, "disk": 0}
+        self.api.call("POST", "/flavors", {"flavor": flavor})
+        until("a compute node", lambda: self.api.call("GET", "/os-hypervisors")["hypervisors"])
+        time.sleep(2)  # the node's inventory reaches Placement after its record reaches the database
+
+    def create(self, api: Client, name: str, **more: Any) -> str:
+        server = {"name": name, "imageRef": self.image, "flavorRef": "bench", "networks": "none", **more}
+        return str(api.call("POST", "/servers", {"server": server})["server"]["id"])
+
+    def is_active(self, uuid: str) -> bool:
+        found = self.api.call("GET", f"/servers/{uuid}")["server"]
+        if found["status"] == "ERROR":
+            raise RuntimeError(found["fault"])
+        return bool(found["status"] == "ACTIVE")
+
+    def count(self, status: str) -> int:
+        return len(self.api.call("GET", f"/servers?status={status}&limit=1000")["servers"])
+
+    @contextlib.contextmanager
+    def measured(self, step: str, operations: int, **more: Any) -> Iterator[list[float]]:
+        """Give seconds of single operations to the list; the line comes out at the end."""
         times: list[float] = []
-        errors: list[str] = []
+        before, busy, own, begun = seconds_of(self.pids), busy_seconds(), time.process_time(), time.monotonic()
+        yield times
+        wall = time.monotonic() - begun
+        after = seconds_of(self.pids)
+        spent = {name: after[name] - before[name] for name in self.pids}
+        foreign = busy_seconds() - busy - sum(spent.values()) - (time.process_time() - own)
+        line: dict[str, Any] = {
+            "step": step,
+            "n": operations,
+            "wall_s": round(wall, 2),
+            "cpu_ms_per_op": {name: round(1000 * value / operations, 2) for name, value in spent.items()},
+            "cpu_ms_per_op_control": round(1000 * sum(spent[name] for name in CONTROL) / operations, 2),
+            "foreign_cpu_s": round(foreign, 2),
+            **more,
+        }
+        if times:
+            ordered = sorted(times)
+            line["p50_ms"] = round(1000 * ordered[len(ordered) // 2], 2)
+            line["p95_ms"] = round(1000 * ordered[int(len(ordered) * 0.95)], 2)
+        print(json.dumps(line), flush=True)
 
-        def timed(number: int) -> None:
-            begun = time.perf_counter()
-            try:
-                work(number)
-            except (OSError, RuntimeError, http.client.HTTPException) as error:
-                errors.append(str(error)[:200])
-            else:
-                times.append(time.perf_counter() - begun)
+    # -- the steps --
+    def boot(self, count: int) -> None:
+        """One by one: POST, then GET every 50 ms until ACTIVE; then the same for DELETE."""
+        for warm in range(3):
+            uuid = self.create(self.api, f"warm{warm}")
+            until(uuid, lambda one=uuid: self.is_active(one))
+        made = []
+        with self.measured("boot_to_active", count) as times:
+            for number in range(count):
+                begun = time.monotonic()
+                uuid = self.create(self.api, f"boot{number}")
+                until(uuid, lambda one=uuid: self.is_active(one))
+                times.append(time.monotonic() - begun)
+                made.append(uuid)
+        with self.measured("delete_to_gone", count) as times:
+            for uuid in made:
+                begun = time.monotonic()
+                self.api.call("DELETE", f"/servers/{uuid}")
+                until(uuid, lambda one=uuid: self.api.ask("GET", f"/servers/{one}")[0] == 404)
+                times.append(time.monotonic() - begun)
 
-        before, begun = self._groups.seconds(), time.perf_counter()
-        with ThreadPoolExecutor(concurrency) as pool:
-            list(pool.map(timed, range(operations)))
-        wall = time.perf_counter() - begun
-        record = {"step": name, "n": len(times), "errors": len(errors), "concurrency": concurrency}
-        record |= {"wall_s": round(wall, 3), "rate_per_s": round(len(times) / wall, 2), **quantiles(times)}
-        self.emit({**record, **self._groups.report(before, len(times)), **({"error": errors[0]} if errors else {})})
-        return len(errors)
+    def burst(self, count: int) -> None:
+        """Many at once; watched by one list a quarter second."""
+        before = self.count("ACTIVE")
+        with self.measured("burst_to_active", count, concurrency=8) as times:
+            self._parallel(count, 8, lambda api, number: self.create(api, f"burst{number}"), times)
+            until("all ACTIVE", lambda: self.count("ACTIVE") >= before + count, seconds=300, pause=0.25)
 
-    def emit(self, record: Mapping[str, Any]) -> None:
-        line = json.dumps(record)
-        print(line, flush=True)
-        if self._out:
-            with self._out.open("a") as out:
-                out.write(line + "\n")
+    def accept(self, count: int) -> None:
+        """The 202 alone: what would do the work stands still meanwhile."""
+        workers = [self.pids["conductor"], self.pids["scheduler"]]
+        before = self.count("ACTIVE")
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with self.measured("accept", count) as times:
+                for number in range(count):
+                    begun = time.monotonic()
+                    self.create(self.api, f"accept{number}")
+                    times.append(time.monotonic() - begun)
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+        until("all ACTIVE", lambda: self.count("ACTIVE") >= before + count, seconds=300, pause=0.25)
 
-    def boot(self, number: int) -> None:
-        begun = time.perf_counter()
-        _, reply = self._api.call("POST", "/servers", {"server": {**self._wanted, "name": f"bench-{number}"}})
-        self.accepted.append(time.perf_counter() - begun)
-        server = reply["server"]["id"]
-        self.servers.append(server)
-        while True:
-            _, shown = self._api.call("GET", f"/servers/{server}")
-            status = shown["server"]["status"] if shown and "server" in shown else "gone"
-            if status == "ACTIVE":
-                return
-            if status != "BUILD":
-                raise RuntimeError(f"server {server} is {status}")
-            time.sleep(POLL)
+    def lists(self, servers: int) -> None:
+        """Fill up to ``servers``, then read."""
+        missing = servers - self.count("ACTIVE")
+        if missing > 0:
+            with self.measured("fill_by_min_count", missing):
+                for start in range(0, missing, 100):
+                    size = min(100, missing - start)
+                    self.create(self.api, f"fill{start}", min_count=size, max_count=size)
+                until("all ACTIVE", lambda: self.count("ACTIVE") >= servers, seconds=600, pause=0.5)
+        uuid = self.api.call("GET", "/servers?limit=1")["servers"][0]["id"]
+        for step, path, count in (
+            ("show", f"/servers/{uuid}", 400),
+            ("detail_1000", "/servers/detail?limit=1000", 20),
+            ("list_1000", "/servers?limit=1000", 30),
+            ("detail_50", "/servers/detail?limit=50", 100),
+            ("flavors", "/flavors/detail", 200),
+        ):
+            self.read(step, path, count, servers)
 
-    def show(self, number: int) -> None:
-        self._api.call("GET", f"/servers/{self.servers[number % len(self.servers)]}")
+    def read(self, step: str, path: str, count: int, servers: int) -> None:
+        for _warm in range(10):
+            self.api.call("GET", path)
+        with self.measured(step, count, servers=servers) as times:
+            for _number in range(count):
+                begun = time.monotonic()
+                self.api.ask("GET", path)
+                times.append(time.monotonic() - begun)
 
-    def list_detail(self, _: int) -> None:
-        self._api.call("GET", f"/servers/detail?limit={PAGE}")
+    def idle(self, seconds: int) -> None:
+        """Processor time of a second in which nobody asks for anything; memory."""
+        with self.measured("idle_second", seconds, pss_mb=memory_mb(self.pids)):
+            time.sleep(seconds)
 
-    def delete(self, number: int) -> None:
-        path = f"/servers/{self.servers[number]}"
-        self._api.call("DELETE", path)
-        while self._api.call("GET", path)[0] != GONE:
-            time.sleep(POLL)
+    def _parallel(self, count: int, threads: int, work: Callable[[Client, int], object], times: list[float]) -> None:
+        numbers = iter(range(count))
+        lock = threading.Lock()
 
-    def run(self, count: int, concurrency: int) -> int:
-        """All steps with ``count`` servers each way; returns the number of failures."""
-        failures = self.step("boot", count, self.boot)
-        self.emit({"step": "accept", "n": len(self.accepted), **quantiles(self.accepted)})
-        failures += self.step("burst", count, lambda number: self.boot(count + number), concurrency=concurrency)
-        if self.servers:
-            failures += self.step("show", 10 * count, self.show)
-            failures += self.step("list", max(5, count // 2), self.list_detail)
-        return failures + self.step("delete", len(self.servers), self.delete)
+        def run() -> None:
+            api = Client(COMPUTE, self.token)
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                begun = time.monotonic()
+                work(api, number)
+                times.append(time.monotonic() - begun)
 
-
-def quantiles(times: list[float]) -> dict[str, float]:
-    """Milliseconds: p50, p95, mean, max."""
-    if not times:
-        return {}
-    ordered = sorted(seconds * 1000 for seconds in times)
-    at = {f"p{p}_ms": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 95)}
-    return {
-        key: round(value, 2)
-        for key, value in {**at, "mean_ms": sum(ordered) / len(ordered), "max_ms": ordered[-1]}.items()
-    }
-
-
-def wanted(api: Api, options: argparse.Namespace) -> dict[str, Any]:
-    """The body of POST /servers, with the flavor found by its name."""
-    flavors = api.call("GET", "/flavors")[1]["flavors"]
-    chosen = [flavor["id"] for flavor in flavors if options.flavor in {flavor["name"], flavor["id"]}]
-    if not chosen:
-        raise SystemExit(f"no flavor {options.flavor}")
-    return {"flavorRef": chosen[0], "imageRef": options.image, "networks": options.networks}
-
-
-def login(options: argparse.Namespace) -> tuple[str, str]:
-    """Compute URL, token, and ``options.image`` turned into an id; from clouds.yaml and the catalog."""
-    import openstack  # noqa: PLC0415  # slow to load and not needed with --url and --token
-
-    cloud = openstack.connect(cloud=options.os_cloud)
-    options.image = cloud.image.find_image(options.image, ignore_missing=False).id
-    return cloud.compute.get_endpoint(), cloud.auth_token
+        workers = [threading.Thread(target=run) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
 
 
-def arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--os-cloud", default="kilonova", help="entry of clouds.yaml")
-    parser.add_argument("--url", help="compute endpoint, instead of --os-cloud (with --token)")
-    parser.add_argument("--token", help="token for --url")
-    parser.add_argument("--microversion", default="2.104")
-    parser.add_argument("--flavor", default="m1.tiny", help="name or id")
-    parser.add_argument("--image", default="tinyguest", help="name or id (id with --url)")
-    parser.add_argument("--networks", default="none", help="none or auto")
-    parser.add_argument("-n", "--count", type=int, default=20, help="servers of each step")
-    parser.add_argument("-c", "--concurrency", type=int, default=8, help="of the burst")
-    parser.add_argument("--pids", type=Path, help="server processes by group")
-    parser.add_argument("--out", type=Path, help="file that the lines are appended to")
+def arguments_of(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
+    parser.add_argument("--boots", type=int, default=40, help="servers one by one")
+    parser.add_argument("--burst", type=int, default=60, help="servers at once")
+    parser.add_argument("--accepts", type=int, default=60, help="servers for the cost of the 202 alone")
+    parser.add_argument("--servers", type=int, default=1000, help="servers to list")
+    parser.add_argument("--idle", type=int, default=10, help="seconds")
+    parser.add_argument("--nodes", type=int, default=4, help="compute nodes that the fake driver pretends")
+    parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
+    parser.add_argument("--pids", type=Path, help="write the process groups here, for another load generator")
+    parser.add_argument("--hold", action="store_true", help="start the services, then only wait for Ctrl-C")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
-    options = arguments(argv)
-    url, token = (options.url, options.token) if options.url else login(options)
-    api = Api(url, token, options.microversion)
-    bench = Bench(api, Groups(options.pids), wanted(api, options), options.out)
-    return 1 if bench.run(options.count, options.concurrency) else 0
+    arguments = arguments_of(argv)
+    with tempfile.TemporaryDirectory(prefix="kilonova-bench-") as directory:
+        try:
+            stack = Stack.find()
+            stack.up()
+        except NoStack as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+        deployment = Deployment(Path(directory), stack, nodes=arguments.nodes, workers=arguments.workers)
+        try:
+            deployment.prepare()
+            deployment.start()
+            run(Bench(deployment, arguments), arguments)
+        except WontStart as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+        finally:
+            deployment.stop()
+            stack.down()
+    return 0
+
+
+def run(bench: Bench, arguments: argparse.Namespace) -> None:
+    if arguments.pids:
+        groups = {name: [pid] for name, pid in bench.pids.items()}
+        arguments.pids.write_text(json.dumps({"groups": groups, "control": list(CONTROL)}))
+    if arguments.hold:
+        print(f"The services run; configuration {bench.deployment.configuration}. Ctrl-C ends.", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+        return
+    bench.idle(arguments.idle)
+    bench.boot(arguments.boots)
+    bench.burst(arguments.burst)
+    bench.accept(arguments.accepts)
+    bench.lists(arguments.servers)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from deployment.stack import ROOT, Stack, fresh_databases
 
 BIN = Path(sys.executable).parent
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "placement": ("kilonova.services.placement_api", "--host", "127.0.0.1", "--port", "8778"),
+    "placement": ("kilonova.services.placement_api", "--host", "127.0.0.1", "--port", "8778", "--workers", "{workers}"),
     "conductor": ("kilonova.services.conductor",),
     "scheduler": ("kilonova.services.scheduler",),
     "compute": ("kilonova.services.compute",),
@@ -65,9 +65,10 @@ class Deployment:
         """Start programs (all of them by default) and wait until they serve."""
         for name in names or tuple(PROGRAMS):
             module, *words = PROGRAMS[name]
+            filled = [word.format(workers=self.workers) for word in words]
             with (self.directory / f"{name}.log").open("ab") as log:
                 self.running[name] = subprocess.Popen(
-                    [sys.executable, "-m", module, "--config-file", str(self.configuration), *words],
+                    [sys.executable, "-m", module, "--config-file", str(self.configuration), *filled],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -151,7 +152,7 @@ class Deployment:
                 "service_token_roles": "service",
             },
             "service_user": {**service, "send_service_user_token": "true"},
-            **{name: region for name in ("placement", "glance", "neutron")},
+            **dict.fromkeys(("placement", "glance", "neutron"), region),
         }
         parser = configparser.RawConfigParser()
         parser.read_dict({name: {key: str(value) for key, value in rows.items()} for name, rows in sections.items()})

@@ -23,8 +23,8 @@ from kilonova.operations.work import TRANSIENT, Outcome, Row, StepFailed, Work
 from kilonova.scheduling.request import FlavorFacts, ImageFacts, ServerRequest
 from kilonova.store import hosts as host_rows
 from kilonova.store import operations as journal_rows
+from kilonova.store import quotas, server_mappings, servers
 from kilonova.store import server_groups as group_rows
-from kilonova.store import server_mappings, servers
 from kilonova.store.cells import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -95,18 +95,14 @@ def accept(  # the collaborators of the one call that spans both databases
 
 def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: QuotaOptions) -> int:
     """As many servers as the quota allows between ``least`` and ``most``. Raises OverLimit."""
-    project = str(new.row["project_id"])
-    count = new.most
-    for _attempt_number in range(_RESERVE_ATTEMPTS):
+    project, user = str(new.row["project_id"]), str(new.row["user_id"])
+    for count in range(new.most, new.least - 1, -1):
         wanted = {name: one[name] * count for name in _COUNTED}
-        if server_mappings.reserve(connection, project, wanted, quota.limits()):
+        demand = server_mappings.Demand(project, user, wanted, quota.limits(), unlimited=quota.unlimited)
+        if server_mappings.reserve(connection, demand):
             return count
-        used = server_mappings.usage(connection, project)
-        limits = server_mappings.limits(connection, project, quota.limits())
-        room = [(limits[n] - used[n]) // one[n] for n in _COUNTED if limits[n] >= 0 and one[n]]
-        count = min([new.most, *room])
-        if count < new.least:
-            break
+    used = server_mappings.usage(connection, project)
+    limits = quotas.limits(connection, project, quota.limits(), user)
     wanted = {name: one[name] * new.least for name in _COUNTED}
     over = [n for n in _COUNTED if 0 <= limits[n] < used[n] + wanted[n]] or ["instances"]
     raise OverLimit(

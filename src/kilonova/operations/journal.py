@@ -156,7 +156,7 @@ class Journal:
             outcome = verb.run(work, command)
             self._succeed(work, outcome)
         except LeaseLost as error:
-            LOG.warning("%s", error)
+            self._let_go(work, error)
         except TRANSIENT as error:
             return self._later(work, error)
         except (Cancelled, ServerGone) as error:
@@ -166,6 +166,15 @@ class Journal:
             LOG.debug("Traceback", exc_info=True)
             return self._give_up(work, error, "failed")
         return None
+
+    @staticmethod
+    def _let_go(work: Work, lost: LeaseLost) -> None:
+        """Another conductor goes on, or has ended it. Only of a server that is gone may we still touch anything."""
+        LOG.warning("%s", lost)
+        with work.cell.database.read() as connection:
+            gone = servers.get(connection, work.uuid) is None
+        if gone:
+            work.take_back_strays()
 
     def _succeed(self, work: Work, outcome: Outcome) -> None:
         now = work.now()
@@ -206,7 +215,7 @@ class Journal:
         try:
             work.unwind()
         except LeaseLost as lost:
-            LOG.warning("%s", lost)
+            self._let_go(work, lost)
             return None
         except TRANSIENT as waiting:
             # However often: an end that leaves something behind is no end.

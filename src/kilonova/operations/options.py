@@ -20,5 +20,5 @@ class ConductorOptions:
     executor_thread_pool_size: int = opt(64, "operations worked on at once", min=1)
     dhcp_domain: str = opt("novalocal", "domain of host names in metadata", deprecated_group="api")
     purge_deleted_after: int = opt(0, "seconds that deleted servers stay readable; 0 keeps them")
-    operation_lease: float = opt(60.0, "seconds after which others take over a silent conductor's operations", min=1.0)
+    operation_lease: float = opt(60.0, "seconds after which others take over a silent conductor's operations", min=0.1)
     operation_sweep_interval: float = opt(5.0, "seconds between looks for operations that nobody works on", min=0.1)

@@ -234,6 +234,15 @@ class Work:
         """What came after a mark was taken back before a restart."""
         del self._undos[to:]
 
+    def take_back_strays(self) -> None:
+        """The operation was taken over while this process was held up, and its server is gone by now.
+
+        What the step that was under way made since then is nobody's. Raises what the undos raise.
+        """
+        while self._undos:
+            _name, undo = self._undos.pop()
+            undo()
+
     def unwind(self, to: int = 0) -> None:
         """Take back what was done after a mark, last first.
 

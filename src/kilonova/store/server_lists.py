@@ -72,6 +72,8 @@ _EXACT = {
     "terminated_at": _C.terminated_at,
 }
 _NUMBERS = {"power_state": _C.power_state, "progress": _C.progress, "launch_index": _C.launch_index}
+_LARGEST = (1 << 31) - 1
+"""No row has a larger number, and databases refuse to compare with one."""
 _PATTERNS = {
     "name": _C.name,
     "display_name": _C.name,
@@ -160,7 +162,8 @@ def _condition(name: str, values: Sequence[str]) -> Any:
     if name in _EXACT:
         return _EXACT[name].in_(values)
     if name in _NUMBERS:
-        return _NUMBERS[name].in_([_whole(name, value) for value in values])
+        numbers = [_whole(name, value) for value in values]
+        return _NUMBERS[name].in_([number for number in numbers if abs(number) <= _LARGEST])
     if name in _PATTERNS:
         return sa.and_(*[_PATTERNS[name].regexp_match(_pattern(name, value)) for value in values])
     special = _SPECIAL.get(name)

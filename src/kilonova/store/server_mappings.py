@@ -1,6 +1,7 @@
 """Which cell has which server, and what each project uses: one transaction in the API database changes both."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,60 +9,80 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kilonova.kit.db.rows import row, rows
-from kilonova.store.api_tables import quota_usage, quotas, server_mappings
+from kilonova.store.api_tables import quota_classes, quota_usage, quotas, server_mappings
 
 _M = server_mappings.c
 _U = quota_usage.c
+_Q = quotas.c
+_K = quota_classes.c
+DEFAULT_CLASS = "default"
 COUNTED = ("instances", "cores", "ram")
 
 
-def reserve(connection: Connection, project_id: str, wanted: Mapping[str, int], defaults: Mapping[str, int]) -> bool:
+@dataclass(frozen=True)
+class Demand:
+    """What a request wants to count for, and in whose name."""
+
+    project_id: str
+    user_id: str
+    wanted: Mapping[str, int]
+    """Resource → amount, for each of ``COUNTED``."""
+    defaults: Mapping[str, int]
+    """Limits where neither project nor quota class has one; -1 is no limit."""
+    unlimited: bool = False
+    """Count, but refuse nothing (the driver without quotas)."""
+
+
+def reserve(connection: Connection, demand: Demand) -> bool:
     """Add to the project's usage in one guarded statement; False when a limit would be passed.
 
-    The limit of each resource is the project's own, else ``defaults``; -1 is no limit.
+    The limit of each resource is the project's own, else the default class's, else ``defaults``; a user's own limit
+    in the project holds besides.
     """
-    if _guarded_add(connection, project_id, wanted, defaults):
+    if _guarded_add(connection, demand):
         return True
-    known = connection.scalar(sa.select(_U.project_id).where(_U.project_id == project_id))
+    known = connection.scalar(sa.select(_U.project_id).where(_U.project_id == demand.project_id))
     if known is not None:
         return False
     try:
         with connection.begin_nested():
-            connection.execute(quota_usage.insert().values(project_id=project_id, instances=0, cores=0, ram=0))
+            connection.execute(quota_usage.insert().values(project_id=demand.project_id, instances=0, cores=0, ram=0))
     except IntegrityError:
         pass  # another request made the row at the same moment
-    return _guarded_add(connection, project_id, wanted, defaults)
+    return _guarded_add(connection, demand)
 
 
-def _guarded_add(
-    connection: Connection, project_id: str, wanted: Mapping[str, int], defaults: Mapping[str, int]
-) -> bool:
-    conditions = [_U.project_id == project_id]
-    for name in COUNTED:
-        own = (
-            sa.select(quotas.c.hard_limit)
-            .where(quotas.c.project_id == project_id, quotas.c.user_id == "", quotas.c.resource == name)
-            .scalar_subquery()
-        )
-        limit = sa.func.coalesce(own, defaults[name])
-        conditions.append(sa.or_(limit < 0, _U[name] + wanted[name] <= limit))
-    changes = {name: _U[name] + wanted[name] for name in COUNTED}
+def _guarded_add(connection: Connection, demand: Demand) -> bool:
+    conditions = [_U.project_id == demand.project_id]
+    if not demand.unlimited:
+        for name in COUNTED:
+            limit = _limit(demand.project_id, name, demand.defaults[name])
+            conditions.append(sa.or_(limit < 0, _U[name] + demand.wanted[name] <= limit))
+            conditions.append(~_user_limit_passed(demand, name))
+    changes = {name: _U[name] + demand.wanted[name] for name in COUNTED}
     return bool(connection.execute(quota_usage.update().where(*conditions).values(**changes)).rowcount)
+
+
+def _limit(project_id: str, name: str, default: int) -> Any:
+    own = sa.select(_Q.hard_limit).where(_Q.project_id == project_id, _Q.user_id == "", _Q.resource == name)
+    of_class = sa.select(_K.hard_limit).where(_K.class_name == DEFAULT_CLASS, _K.resource == name)
+    return sa.func.coalesce(own.scalar_subquery(), of_class.scalar_subquery(), default)
+
+
+def _user_limit_passed(demand: Demand, name: str) -> Any:
+    """The sum over the user's servers is only made for users who have a limit of their own."""
+    amount = sa.literal(1) if name == "instances" else _M[name]
+    mine = (_M.project_id == demand.project_id, _M.user_id == demand.user_id, _M.counted.is_(sa.true()))
+    used = sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(*mine).scalar_subquery()
+    theirs = (_Q.project_id == demand.project_id, _Q.user_id == demand.user_id, _Q.resource == name)
+    over = sa.select(_Q.hard_limit).where(*theirs, _Q.hard_limit >= 0, used + demand.wanted[name] > _Q.hard_limit)
+    return over.exists()
 
 
 def usage(connection: Connection, project_id: str) -> dict[str, int]:
     """Instances, cores and ram the project uses."""
     found = row(connection, sa.select(quota_usage).where(_U.project_id == project_id))
     return {name: found[name] if found else 0 for name in COUNTED}
-
-
-def limits(connection: Connection, project_id: str, defaults: Mapping[str, int]) -> dict[str, int]:
-    """The project's limits of what is counted here."""
-    query = sa.select(quotas.c.resource, quotas.c.hard_limit).where(
-        quotas.c.project_id == project_id, quotas.c.user_id == ""
-    )
-    own = {found.resource: found.hard_limit for found in connection.execute(query)}
-    return {name: own.get(name, defaults[name]) for name in COUNTED}
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -152,7 +152,8 @@ def add_server(store: Store, host: str | None, *, project: str = PROJECT, group:
         connection.execute(cell_tables.servers.insert().values(**row))
     mapping = {"uuid": uuid, "cell_id": cell.id, "project_id": project, "user_id": "member", "created_at": NOW}
     with store.api.write() as connection:
-        server_mappings.reserve(connection, project, {"instances": 1, "cores": 2, "ram": 512}, QuotaOptions().limits())
+        wanted = {"instances": 1, "cores": 2, "ram": 512}
+        server_mappings.reserve(connection, server_mappings.Demand(project, "user", wanted, QuotaOptions().limits()))
         server_mappings.add(connection, [{**mapping, "cores": 2, "ram": 512, "counted": True, "confirmed": True}])
         if group is not None:
             server_groups.add_members(connection, group, [uuid])

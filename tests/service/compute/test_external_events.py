@@ -12,7 +12,9 @@ NOWHERE = "99999999-9999-9999-9999-999999999999"
 
 @pytest.fixture
 def cloud(tmp_path: Any) -> Iterator[Cloud]:
-    with running(tmp_path, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", "vif_plugging_timeout": 5}) as c:
+    with running(
+        tmp_path, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", "vif_plugging_timeout": 5}
+    ) as c:
         c.flavor()
         yield c
 
@@ -156,6 +158,11 @@ def test_security_groups_of_a_server(cloud: Cloud) -> None:
     path = f"/servers/{server['id']}/os-security-groups"
     assert cloud.call("GET", path, token="other:elsewhere").status_code == 404
     assert cloud.call("GET", path + "?x=1", version="2.101").status_code == 200
-    assert cloud.client.simulate_get(
-        "/v2.1" + path, query_string="x=1", headers={"X-Auth-Token": "u:project", "OpenStack-API-Version": "compute 2.102"}
-    ).status_code == 400
+    assert (
+        cloud.client.simulate_get(
+            "/v2.1" + path,
+            query_string="x=1",
+            headers={"X-Auth-Token": "u:project", "OpenStack-API-Version": "compute 2.102"},
+        ).status_code
+        == 400
+    )

@@ -162,7 +162,11 @@ def test_reply_is_shaped_like_the_sample(entry: dict[str, Any], minor: int, worl
         f"/v2.1{path}",
         json=body,
         query_string=query or None,
-        headers={"X-Auth-Token": token, "X-Roles": "admin,member,reader" if admin else "member,reader", "OpenStack-API-Version": f"compute 2.{minor}"},
+        headers={
+            "X-Auth-Token": token,
+            "X-Roles": "admin,member,reader" if admin else "member,reader",
+            "OpenStack-API-Version": f"compute 2.{minor}",
+        },
     )
     assert result.status_code in (200, 202), result.text
     assert _differences(entry["shape"], result.json) == []

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from kilonova.api import fields
+from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding
 from kilonova.kit import codec
 from kilonova.kit.errors import NotFound
@@ -35,6 +37,20 @@ def show(call: Call) -> Any:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path="/servers/{server_id}/ips", handler=index, summary="List addresses"),
-    Endpoint(method="GET", path="/servers/{server_id}/ips/{label}", handler=show, summary="Addresses on a network"),
+    Endpoint(
+        method="GET",
+        path="/servers/{server_id}/ips",
+        handler=index,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="List addresses",
+    ),
+    Endpoint(
+        method="GET",
+        path="/servers/{server_id}/ips/{label}",
+        handler=show,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="Addresses on a network",
+    ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kilonova.api import fields, links
+from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding
 from kilonova.api.servers.listing import moment
 from kilonova.api.servers.views import host_id
@@ -137,5 +138,12 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path=_PATH, handler=index, query=_QUERY, strict_query=(2, 58), summary="List a server's actions"
     ),
-    Endpoint(method="GET", path=_PATH + "/{request_id}", handler=show, summary="Show an action with its events"),
+    Endpoint(
+        method="GET",
+        path=_PATH + "/{request_id}",
+        handler=show,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="Show an action with its events",
+    ),
 )

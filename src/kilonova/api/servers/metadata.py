@@ -3,6 +3,7 @@
 from typing import Any
 
 from kilonova.api import fields
+from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding
 from kilonova.domain import quota
 from kilonova.kit import codec
@@ -93,10 +94,24 @@ _ITEM_BODY: Schema = fields.body(
 )
 _PATH = "/servers/{server_id}/metadata"
 ENDPOINTS = (
-    Endpoint(method="GET", path=_PATH, handler=index, summary="List metadata"),
+    Endpoint(
+        method="GET",
+        path=_PATH,
+        handler=index,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="List metadata",
+    ),
     Endpoint(method="POST", path=_PATH, handler=merge, body=_BODY, summary="Add metadata"),
     Endpoint(method="PUT", path=_PATH, handler=replace, body=_BODY, summary="Replace metadata"),
-    Endpoint(method="GET", path=_PATH + "/{key}", handler=show, summary="Show a metadata item"),
+    Endpoint(
+        method="GET",
+        path=_PATH + "/{key}",
+        handler=show,
+        query=fields.no_query(),
+        strict_query=STRICT_ALL,
+        summary="Show a metadata item",
+    ),
     Endpoint(method="PUT", path=_PATH + "/{key}", handler=update, body=_ITEM_BODY, summary="Set a metadata item"),
     Endpoint(method="DELETE", path=_PATH + "/{key}", handler=delete, status=204, summary="Remove a metadata item"),
 )

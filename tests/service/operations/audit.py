@@ -1,0 +1,124 @@
+"""What must be true of a server once everything has come to rest, whoever was killed on the way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from kilonova.kit import codec
+from kilonova.store import api_tables, cell_tables
+from kilonova.store.cells import Store
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything that a server may leave something in."""
+
+    store: Store
+    guests: Callable[[], list[tuple[str, str]]]
+    """(host, server) of every guest that really exists."""
+    allocation: Callable[[str], Mapping[str, Mapping[str, int]] | None]
+    """Provider → resources claimed for a server."""
+    ports: Callable[[str], list[Row]]
+    """Rows of the network service."""
+    providers: Mapping[str, str]
+    """Host → its node's provider."""
+
+
+def server_row(world: World, uuid: str) -> dict[str, Any]:
+    with world.store.home.database.read() as connection:
+        query = sa.select(cell_tables.servers).where(cell_tables.servers.c.uuid == uuid)
+        return dict(connection.execute(query).mappings().one())
+
+
+def at_rest(world: World, uuid: str) -> bool:
+    operations = cell_tables.operations
+    with world.store.home.database.read() as connection:
+        query = sa.select(sa.func.count()).where(
+            operations.c.server_uuid == uuid, operations.c.state.in_(["queued", "running"])
+        )
+        return connection.scalar(query) == 0
+
+
+def audit(world: World, uuid: str, expected: str) -> list[str]:
+    """What is wrong; empty when nothing is. ``expected``: active, error or deleted."""
+    row = server_row(world, uuid)
+    wrong = [] if row["vm_state"] == expected else [f"it is {row['vm_state']}, not {expected}: {row['fault']}"]
+    wrong += _journal(world, uuid, row)
+    if expected == "active":
+        return wrong + _owned(world, uuid, row)
+    if expected == "error" and not codec.loads(row["fault"] or "{}").get("message"):
+        wrong.append("it is in error without a reason")
+    if expected == "error" and (row["host"] or row["node"]):
+        wrong.append(f"a server that never ran says it is on {row['host']}")
+    return wrong + _leaked(world, uuid)
+
+
+def _journal(world: World, uuid: str, row: Row) -> list[str]:
+    operations, steps = cell_tables.operations, cell_tables.steps
+    with world.store.home.database.read() as connection:
+        found = connection.execute(sa.select(operations).where(operations.c.server_uuid == uuid)).mappings().all()
+        ids = [operation["id"] for operation in found]
+        unfinished = list(
+            connection.scalars(
+                sa.select(steps.c.name).where(steps.c.operation_id.in_(ids), steps.c.finished_at.is_(None))
+            )
+        )
+    wrong = [f"operation {o['verb']} is {o['state']}" for o in found if o["state"] in {"queued", "running"}]
+    wrong += [f"step {name} never ended" for name in unfinished]
+    if not found:
+        wrong.append("its operations are lost")
+    if row["task_state"] is not None:
+        wrong.append(f"task_state is {row['task_state']}")
+    return wrong
+
+
+def _owned(world: World, uuid: str, row: Row) -> list[str]:
+    """A living server has everything once."""
+    wrong = []
+    places = [host for host, guest in world.guests() if guest == uuid]
+    if places != [row["host"]]:
+        wrong.append(f"it is on {row['host']}, its guests are on {places}")
+    flavor = codec.loads(row["flavor"])
+    provider = world.providers.get(row["host"])
+    claimed = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"], "DISK_GB": flavor["disk"]}
+    if world.allocation(uuid) != {provider: claimed}:
+        wrong.append(f"allocated is {world.allocation(uuid)}, not {claimed} of {provider}")
+    ports = world.ports(uuid)
+    wanted = len(codec.loads(row["networks"]))
+    if len(ports) != wanted:
+        wrong.append(f"it has {len(ports)} ports, not {wanted}")
+    known = {nic["port_id"] for nic in codec.loads(row["network_info"])}
+    if known != {port["id"] for port in ports}:
+        wrong.append("its ports are not the ones its row names")
+    wrong += [f"a port is bound to {p['binding:host_id']}" for p in ports if p["binding:host_id"] != row["host"]]
+    return wrong
+
+
+def _leaked(world: World, uuid: str) -> list[str]:
+    places = [host for host, guest in world.guests() if guest == uuid]
+    wrong = [f"guests are left on {places}"] if places else []
+    if world.allocation(uuid) is not None:
+        wrong.append(f"resources stay allocated: {world.allocation(uuid)}")
+    if world.ports(uuid):
+        wrong.append(f"{len(world.ports(uuid))} ports are left")
+    return wrong
+
+
+def quota_errors(world: World) -> list[str]:
+    """The usage that is counted, against the servers that live."""
+    usage, living = api_tables.quota_usage, cell_tables.servers
+    with world.store.home.database.read() as connection:
+        query = (
+            sa.select(living.c.project_id, sa.func.count(), sa.func.sum(living.c.vcpus), sa.func.sum(living.c.memory_mb))
+            .where(living.c.deleted == 0)
+            .group_by(living.c.project_id)
+        )
+        truth = {row[0]: (row[1], int(row[2]), int(row[3])) for row in connection.execute(query)}
+    with world.store.api.read() as connection:
+        rows = connection.execute(sa.select(usage)).mappings().all()
+    counted = {r["project_id"]: (r["instances"], r["cores"], r["ram"]) for r in rows if r["instances"]}
+    return [] if counted == truth else [f"quota usage is {counted}, servers use {truth}"]

@@ -1,0 +1,149 @@
+"""Conductors that die at a step boundary inside this process, and what comes after them.
+
+Death is a ``BaseException`` at a checkpoint, and at every later one of the same conductor. ``tests/system/crash`` does
+the same with processes and SIGKILL.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.service.cloud import Cloud, wait_for
+from tests.service.operations.audit import World, at_rest
+
+from kilonova.clients.placement.facts import Allocation
+from kilonova.hypervisor.fake.driver import FakeDriver
+from kilonova.hypervisor.fake.faults import FakeFaults
+from kilonova.hypervisor.fake.options import FakeOptions
+from kilonova.kit.clock import SystemClock
+from kilonova.services.compute import ComputeHost
+from kilonova.services.conductor import Conductor, tools_of
+from kilonova.services.process import Neighbours
+
+LEASE = 1.0
+
+
+class Killed(BaseException):
+    """The process is dead; nothing catches it but what runs threads."""
+
+
+class SkippingClock(SystemClock):
+    """The machine's clock, with jumps forward, so that nobody waits for a lease to run out."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._ahead)
+
+    def skip(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+@dataclass
+class Fuse:
+    """A checkpoint that records where it was called, and kills at one place (the first time it is reached)."""
+
+    at: str | None = None
+    on_death: Callable[[], None] = lambda: None
+    seen: list[str] = field(default_factory=list)
+    dead: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, where: str) -> None:
+        if self.dead.is_set():
+            raise Killed(where)
+        if where not in self.seen:
+            self.seen.append(where)
+        if where == self.at:
+            self.dead.set()
+            self.on_death()
+            raise Killed(where)
+
+
+class Site(Cloud):
+    """A cloud with two hosts and one network, whose conductors come and go."""
+
+    def __init__(self, directory: Path) -> None:
+        timing = {"operation_lease": LEASE, "operation_sweep_interval": 0.1, "report_interval": 1}
+        super().__init__(directory, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", **timing})
+        self.clock = SkippingClock()
+        self.faults = FakeFaults()
+        self.network = self.network_api.network("private", "project")
+        self.others = Neighbours(images=self.images, networks=self.networks, resources=self.resources)
+
+    def open(self) -> None:
+        with self.conducting(Fuse()):
+            for name in ("host1", "host2"):
+                state = FakeOptions(state_path=str(self.directory / f"{name}.json"))
+                driver = FakeDriver(state, name, images=self.images, faults=self.faults)
+                host = self.hosts[name] = ComputeHost(self.configuration, driver, self.bus, self.resources, name)
+                host.start()
+            wait_for(self._offered)
+            self.flavor()
+
+    def new_conductor(self, fuse: Callable[[str], None], name: str = "host1") -> Conductor:
+        tools = tools_of(
+            self.configuration, self.store, self.bus, self.others, clock=self.clock, checkpoint=fuse
+        )
+        return Conductor(tools, self.bus, name)
+
+    def conducting(self, fuse: Callable[[str], None]) -> "_Shift":
+        return _Shift(self.new_conductor(fuse))
+
+    def _providers(self) -> dict[str, str]:
+        return {name: host.driver.nodes()[0].uuid for name, host in self.hosts.items()}
+
+    def _offered(self) -> bool:
+        there = {provider.uuid for provider in self.resources.providers()}
+        return all(p in there and self.resources.traits(p) for p in self._providers().values())
+
+    def world(self) -> World:
+        def allocation(uuid: str) -> Any:
+            found: Allocation | None = self.resources.allocation(uuid)
+            return None if found is None else {p: dict(r) for p, r in found.allocations.items()}
+
+        return World(
+            store=self.store,
+            guests=lambda: [(name, g.uuid) for name, host in self.hosts.items() for g in host.driver.guests()],
+            allocation=allocation,
+            ports=lambda uuid: self.network_api.rows("ports", [("device_id", uuid)]),
+            providers=self._providers(),
+        )
+
+    def create(self, name: str = "web") -> str:
+        return str(self.boot(name, wait=False, networks=[{"uuid": self.network}])["id"])
+
+    def delete(self, uuid: str) -> None:
+        assert self.call("DELETE", f"/servers/{uuid}").status_code == 204
+
+    def settle(self, uuid: str, seconds: float = 10) -> None:
+        wait_for(lambda: at_rest(self.world(), uuid), seconds)
+
+
+class _Shift:
+    """A conductor at work."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self.conductor = conductor
+
+    def __enter__(self) -> Conductor:
+        self.conductor.start()
+        return self.conductor
+
+    def __exit__(self, *_error: object) -> None:
+        self.conductor.stop()
+
+
+@dataclass(frozen=True)
+class Story:
+    """Something that happens to a server, and how it must end wherever a conductor dies."""
+
+    name: str
+    begin: Callable[[Site], str]
+    """Accepts the operation while no conductor lives; returns the server."""
+    end: str
+    meanwhile: Callable[[Site, str], None] = lambda _site, _uuid: None
+    """What users do while the conductor is dead."""

@@ -1,0 +1,113 @@
+"""A conductor dies at every step boundary of every story; the next one must leave nothing stuck, leaked or lost."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.service.cloud import wait_for
+from tests.service.operations.audit import audit, quota_errors
+from tests.service.operations.crash import LEASE, Fuse, Site, Story
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(tmp_path_factory.mktemp("site"))
+    made.open()
+    yield made
+    made.stop()
+
+
+def _build(site: Site) -> str:
+    return site.create()
+
+
+def _failing(site: Site) -> str:
+    site.faults.fail("create", prefix="doomed")
+    return site.create("doomed")
+
+
+def _second_host(site: Site) -> str:
+    site.faults.fail("create", times=1, prefix="unlucky")
+    return site.create("unlucky")
+
+
+def _running(site: Site) -> str:
+    uuid = site.create()
+    with site.conducting(Fuse()):
+        site.until(uuid, "ACTIVE")
+    return uuid
+
+
+def _delete(site: Site) -> str:
+    uuid = _running(site)
+    site.delete(uuid)
+    return uuid
+
+
+def _delete_failed(site: Site) -> str:
+    uuid = _failing(site)
+    with site.conducting(Fuse()):
+        site.until(uuid, "ERROR")
+    site.delete(uuid)
+    return uuid
+
+
+def _no_ports(site: Site) -> str:
+    def interfere(verb: str, resource: str) -> None:
+        if (verb, resource) == ("create", "ports"):
+            raise ValueError("no ports today")
+
+    site.network_api.interfere = interfere
+    return site.create()
+
+
+STORIES = (
+    Story("build", _build, "active"),
+    Story("build that no host can do", _failing, "error"),
+    Story("build on the second host", _second_host, "active"),
+    Story("build without ports", _no_ports, "error"),
+    Story("delete", _delete, "deleted"),
+    Story("delete of a failed build", _delete_failed, "deleted"),
+    Story("delete while building", _build, "deleted", meanwhile=lambda site, uuid: site.delete(uuid)),
+    Story("delete while going to the second host", _second_host, "deleted", meanwhile=lambda s, u: s.delete(u)),
+)
+
+
+def boundaries(site: Site, story: Story) -> list[str]:
+    """Where the story's conductor passes, when it is left alone."""
+    uuid, fuse = story.begin(site), Fuse()
+    with site.conducting(fuse):
+        site.settle(uuid)
+    calm(site)
+    return fuse.seen
+
+
+def calm(site: Site) -> None:
+    site.faults.clear()
+    site.network_api.interfere = lambda _verb, _resource: None
+
+
+def crash(site: Site, story: Story, where: str) -> list[str]:
+    """The story, with a conductor that dies at ``where`` and another after it; what is wrong in the end."""
+    uuid = story.begin(site)
+    fuse = Fuse(where)
+    with site.conducting(fuse):
+        wait_for(fuse.dead.is_set)
+    story.meanwhile(site, uuid)
+    site.clock.skip(LEASE + 0.1)
+    with site.conducting(Fuse()):
+        site.settle(uuid)
+    calm(site)
+    return audit(site.world(), uuid, story.end) + quota_errors(site.world())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name.replace(" ", "-"))
+def test_a_conductor_may_die_anywhere(site: Site, story: Story) -> None:
+    places = boundaries(site, story)
+    outcome = {where: crash(site, story, where) for where in places}
+    for where, wrong in outcome.items():
+        print(f"{story.name:40} {where:32} {'; '.join(wrong) or story.end}")
+    survived = sum(not wrong for wrong in outcome.values())
+    print(f"{survived} of {len(places)} boundaries survived")
+    assert len(places) >= 8
+    assert survived == len(places), {where: wrong for where, wrong in outcome.items() if wrong}
