@@ -23,7 +23,7 @@ from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import Configuration, from_mapping
-from kilonova.kit.rpc.contract import Address
+from kilonova.kit.rpc.contract import Address, Bus
 from kilonova.kit.rpc.local import LocalBus
 from kilonova.kit.sessions import Sessions
 from kilonova.operations.hosts import Hosts
@@ -77,7 +77,7 @@ class Cloud:
                 **sections,
             }
         )
-        self.bus = LocalBus()
+        self.bus = self.new_bus()
         self.store = new_store(directory)
         self.placement_database = database(directory / "placement.sqlite")
         placement_schema.upgrade(self.placement_database)
@@ -106,6 +106,9 @@ class Cloud:
             build_api(self.compute, NoAuth(), policy(self.configuration))
         )
 
+    def new_bus(self) -> Bus:
+        return LocalBus()
+
     def _as_admin(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         environ["HTTP_X_AUTH_TOKEN"] = "admin:service"
         return self.placement(environ, start_response)
@@ -126,10 +129,10 @@ class Cloud:
         return host
 
     def stop(self) -> None:
+        self.conductor.stop()  # first: what is being built ends while its host is still there
         for host in self.hosts.values():
             host.stop()
             host.driver.close()
-        self.conductor.stop()
         self.bus.close()
         self.store.dispose()
         self.placement_database.dispose()

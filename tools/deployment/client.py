@@ -23,6 +23,9 @@ class Client:
         if version:
             self._headers["OpenStack-API-Version"] = f"compute {version}"
 
+    def close(self) -> None:
+        self._connection.close()
+
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """Status and body."""
         headers = dict(self._headers)
@@ -52,6 +55,7 @@ def token(login: dict[str, str]) -> tuple[str, str]:
     connection.request("POST", "/v3/auth/tokens", json.dumps(body), {"Content-Type": "application/json"})
     reply = connection.getresponse()
     document = json.loads(reply.read())
+    connection.close()
     return str(reply.headers["X-Subject-Token"]), str(document["token"]["project"]["id"])
 
 

@@ -1,7 +1,7 @@
 """``kilonova``: the all-in-one cloud on this machine, up and down."""
 
 import argparse
-import shutil
+import os
 import socket
 import sys
 import threading
@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kilonova.cli import guest_image, lab_files
+from kilonova.cli import first_server, guest_image, lab_claim, lab_files, lab_logins, links
 from kilonova.cli.host import hypervisor, packages
 from kilonova.cli.host.processes import Processes
 from kilonova.cli.lab_client import LabClient
 from kilonova.cli.lab_files import Lab
-from kilonova.kit.errors import KilonovaError, Unavailable
+from kilonova.kit.errors import Invalid, KilonovaError, Unavailable
 
 DEFAULT_STATE = Path("/var/lib/kilonova")
 SERVICE = "kilonova"
-FIRST = "first"
+PORTS = (5000, 6080, 8774, 8775, 8778, 9292, 9696, 9697)
+_HIGHEST_OFFSET = 65535 - max(PORTS)
 _START_SECONDS = 60
-_LINKS = ("openstack",)
-_LINK_DIRECTORY = Path("/usr/local/bin")
+_GRACE = 15
 _EPILOG = """\
 examples:
   kilonova up                     install what is missing, start the cloud, boot a first server
@@ -39,6 +39,12 @@ class PortsTaken(Unavailable):
     template = "Ports {ports} are in use by other programs; stop those, or choose others with --port-offset"
 
 
+class OtherOffset(Invalid):
+    """A running cloud keeps its ports."""
+
+    template = "The cloud runs with --port-offset {offset}; to change it, `kilonova down` first"
+
+
 class Teller:
     """Progress lines with the seconds since the start."""
 
@@ -52,6 +58,8 @@ class Teller:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     arguments = _parser().parse_args(argv)
+    # A plain user's PATH, which su keeps, may lack these.
+    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     try:
         code: int = arguments.run(arguments)
     except KilonovaError as error:
@@ -71,10 +79,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state", type=Path, default=DEFAULT_STATE, help="directory of all data (%(default)s)")
-    common.add_argument("--port-offset", type=int, default=0, help="add this to every port (%(default)s)")
+    state = "directory of all data (%(default)s)"
+    common.add_argument("--state", type=lambda text: Path(text).absolute(), default=DEFAULT_STATE, help=state)
+    offset = "add this to every port when the cloud starts (as last time, at first 0)"
+    common.add_argument("--port-offset", type=_offset, metavar="NUMBER", help=offset)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up = commands.add_parser("up", parents=[common], help="start the cloud and boot a first server")
+    clouds = "write the logins to this clouds.yaml only, and put no link to `openstack` into /usr/local/bin"
+    up.add_argument("--clouds-file", type=lambda text: Path(text).absolute(), metavar="FILE", help=clouds)
     up.add_argument("--no-server", action="store_true", help="do not boot a first server")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[common], help="stop the cloud")
@@ -85,16 +97,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _offset(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _HIGHEST_OFFSET:
+        raise argparse.ArgumentTypeError(f"{number} is not within 0 and {_HIGHEST_OFFSET}")
+    return number
+
+
 def _processes(state: Path) -> Processes:
     return Processes(state / "run", state / "log")
 
 
 def _up(arguments: Any) -> int:
-    say = Teller()
-    lab = Lab(arguments.state, arguments.port_offset)
-    lab.state.mkdir(parents=True, exist_ok=True)
+    with lab_claim.alone("up"):
+        lab_claim.take(arguments.state)
+        processes = _processes(arguments.state)
+        lab = _lab(arguments, processes)
+        _bring_up(lab, processes, arguments, Teller())
+    return 0
+
+
+def _lab(arguments: Any, processes: Processes) -> Lab:
+    """With the ports of last time unless told otherwise. Raises OtherOffset, PortsTaken."""
+    runs = processes.running(SERVICE) is not None
+    known = lab_claim.remembered(arguments.state).get("port_offset", 0)
+    offset = known if arguments.port_offset is None else arguments.port_offset
+    if runs and offset != known:
+        raise OtherOffset(offset=known)
+    lab = Lab(arguments.state, offset)
+    taken = [] if runs else [port + offset for port in PORTS if _listening(lab, port + offset)]
+    if taken:
+        raise PortsTaken(ports=", ".join(map(str, taken)))
+    lab_claim.remember(lab.state, {"port_offset": offset})
+    return lab
+
+
+def _bring_up(lab: Lab, processes: Processes, arguments: Any, say: Teller) -> None:
     packages.ensure(packages.RUN, lab.state / "log" / "apt.log", say)
-    processes = _processes(lab.state)
+    packages.check_programs()
     image = _Background(lambda: guest_image.build(lab.state / "guest" / "tinyguest.qcow2", lab.state / "guest", say))
     kind = hypervisor.virtualization()
     say(kind.reason)
@@ -102,18 +142,16 @@ def _up(arguments: Any) -> int:
     _start(lab, processes, kind.virt_type, libvirt.uri, say)
     client = LabClient(lab)
     say("waiting for the compute host")
-    _wait(client.compute_is_ready, "The compute host", _START_SECONDS)
+    processes.wait(SERVICE, client.compute_is_ready, _START_SECONDS)
     flavors = client.flavors()
     path = image.result()
     say("registering the image tinyguest")
     image_id = client.image("tinyguest", path)
-    files = lab_files.write_clouds(lab)
-    _link_programs(say)
+    files = _log_in(lab, arguments.clouds_file, say)
     if arguments.no_server:
-        say(f"the cloud is up; log in with --os-cloud {lab_files.CLOUD} ({files[0]})")
-        return 0
-    _first_server(client, image_id, flavors["m1.tiny"], say)
-    return 0
+        say(f"the cloud is up; log in with --os-cloud {lab_logins.CLOUD} ({files[0]})")
+        return
+    print(first_server.present(client, image_id, flavors["m1.tiny"], lab_logins.CLOUD, say), flush=True)
 
 
 def _start(lab: Lab, processes: Processes, virt_type: str, uri: str, say: Teller) -> None:
@@ -121,9 +159,6 @@ def _start(lab: Lab, processes: Processes, virt_type: str, uri: str, say: Teller
     if processes.running(SERVICE) is not None:
         say("the cloud runs already")
         return
-    taken = [p + lab.offset for p in (5000, 6080, 8774, 8775, 8778, 9292, 9696) if _listening(lab, p + lab.offset)]
-    if taken:
-        raise PortsTaken(ports=", ".join(map(str, taken)))
     lab_files.write_configuration(lab, virt_type, uri)
     say("starting the cloud")
     command = [sys.executable, "-m", "kilonova.services.all_in_one", "--config-file", str(lab.configuration)]
@@ -138,43 +173,16 @@ def _listening(lab: Lab, port: int) -> bool:
         return probe.connect_ex((lab.listen, port)) == 0
 
 
-def _first_server(client: LabClient, image: str, flavor: str, say: Teller) -> None:
-    known = client.server(FIRST)
-    if known is None:
-        say(f"booting the server {FIRST}")
-        ident = client.boot(FIRST, image, flavor, client.network("private"))
-    else:
-        ident = known["id"]
-        if known["status"] == "SHUTOFF":
-            say(f"starting the server {FIRST}")
-            client.action(ident, "os-start")
-    server = client.until_active(ident, say)
-    say("waiting for the guest's ready line")
-    console = client.until_ready(ident, guest_image.READY, say)
-    _summary(server, console, client.console_url(ident), say)
-
-
-def _summary(server: dict[str, Any], console: str, url: str, say: Teller) -> None:
-    addresses = [entry["addr"] for entries in server["addresses"].values() for entry in entries]
-    say("done")
-    tail = "\n".join(f"    {line.rstrip()}" for line in console.strip().splitlines()[-6:])
-    cloud = lab_files.CLOUD
-    print(
-        f"""
-Server       {server["name"]}  {server["id"]}
-Status       {server["status"]}
-Address      {", ".join(addresses)}
-Console log
-{tail}
-Console URL  {url}
-
-Try next:
-    openstack --os-cloud {cloud} server list --long
-    openstack --os-cloud {cloud} server create --flavor m1.tiny --image tinyguest --network private --wait web1
-    openstack --os-cloud {cloud} console log show {server["name"]}
-""",
-        flush=True,
-    )
+def _log_in(lab: Lab, clouds_file: Path | None, say: Teller) -> list[Path]:
+    """Logins and the client, where any shell finds them; returns the files with logins."""
+    files = [clouds_file] if clouds_file else lab_logins.places()
+    known = lab_claim.remembered(lab.state).get("clouds_files", [])
+    # Noted before they are written, so that `down --purge` finds them whatever happens in between.
+    lab_claim.remember(lab.state, {"clouds_files": sorted({*known, *map(str, files)})})
+    lab_logins.write(lab, files)
+    if not clouds_file:
+        links.make(say)
+    return files
 
 
 class _Background:
@@ -201,47 +209,35 @@ class _Background:
         return self._result
 
 
-def _wait(ready: Any, what: str, seconds: int) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{what} did not come up within {seconds} seconds; see the log in log/{SERVICE}.log")
-        time.sleep(0.1)
-
-
-def _link_programs(say: Teller) -> None:
-    """Make ``openstack`` work in any shell, unless another one is installed."""
-    for name in _LINKS:
-        source = Path(sys.executable).parent / name
-        if shutil.which(name) is None and source.exists():
-            (_LINK_DIRECTORY / name).symlink_to(source)
-            say(f"{_LINK_DIRECTORY / name} leads to this checkout's {name}")
-
-
-def _unlink_programs() -> None:
-    for name in _LINKS:
-        link = _LINK_DIRECTORY / name
-        if link.is_symlink() and link.readlink() == Path(sys.executable).parent / name:
-            link.unlink()
-
-
 def _down(arguments: Any) -> int:
     say = Teller()
     state = arguments.state
-    processes = _processes(state)
-    if processes.stop(SERVICE):
-        say("stopped the cloud")
-    hypervisor.stop(state, processes, say)
-    for name in processes.names():
-        processes.stop(name)
-        say(f"stopped {name}")
-    _remove_networks(state, say)
-    if arguments.purge:
-        lab_files.forget_clouds()
-        _unlink_programs()
-        shutil.rmtree(state, ignore_errors=True)
-        say(f"forgot everything in {state}")
+    with lab_claim.alone("down"):
+        lab_claim.check(state)
+        if not state.exists():
+            say(f"there is no cloud in {state}")
+            return 0
+        processes = _processes(state)
+        if processes.stop(SERVICE):
+            say("stopped the cloud")
+        hypervisor.stop(state, processes, say, grace=0 if arguments.purge else _GRACE)
+        for name in processes.names():
+            processes.stop(name)
+            say(f"stopped {name}")
+        _remove_networks(state, say)
+        if arguments.purge:
+            _forget(state)
+            say(f"forgot everything in {state}")
+        lab_claim.release(state)
     return 0
+
+
+def _forget(state: Path) -> None:
+    facts = lab_claim.remembered(state)
+    files = [Path(path) for path in facts.get("clouds_files", [])]
+    lab_logins.forget(Lab(state, facts.get("port_offset", 0)), files)
+    links.remove()
+    lab_claim.forget(state)
 
 
 def _remove_networks(state: Path, say: Teller) -> None:

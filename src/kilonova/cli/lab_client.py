@@ -1,6 +1,5 @@
 """The few API calls of ``kilonova up``, over keystoneauth: the first image and the first server."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from keystoneauth1.exceptions import ClientException
 from keystoneauth1.identity import v3
 
 from kilonova.cli.lab_files import Lab
+from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.errors import KilonovaError, Unavailable
 
 Say = Callable[[str], None]
@@ -28,23 +28,47 @@ class FirstServerFailed(KilonovaError):
     template = "The server {name} failed: {reason}"
 
 
-class LabClient:
-    """Speaks to the lab as its administrator in the demo project."""
+class Refused(KilonovaError):
+    """The lab's services answered with an error, or not at all."""
 
-    def __init__(self, lab: Lab) -> None:
-        auth = v3.Password(
-            auth_url=lab.url(5000, "/v3"),
-            username="admin",
-            password=lab.passwords()["admin"],
-            project_name="admin",
-            user_domain_name="Default",
-            project_domain_name="Default",
-        )
+    template = "{method} {url}: {reason}"
+
+
+class NoNetwork(Unavailable):
+    """Someone deleted the network of the first server."""
+
+    template = "There is no network {name} for the first server; make one, or use --no-server"
+
+
+def _session(lab: Lab) -> Any:
+    auth = v3.Password(
+        auth_url=lab.url(5000, "/v3"),
+        username="admin",
+        password=lab.passwords()["admin"],
+        project_name="admin",
+        user_domain_name="Default",
+        project_domain_name="Default",
+    )
+    return sessions.Session(auth=auth)
+
+
+class LabClient:
+    """Speaks to the lab as its administrator, in the project admin."""
+
+    def __init__(self, lab: Lab, session: Any = None, clock: Clock | None = None) -> None:
+        """``session`` is keystoneauth's, for tests another one."""
         self._lab = lab
-        self._session = sessions.Session(auth=auth)
+        self._session = session or _session(lab)
+        self._clock = clock or SystemClock()
 
     def _call(self, method: str, port: int, path: str, **details: Any) -> Any:
-        answer = self._session.request(self._lab.url(port, path), method, headers=_VERSION, **details)
+        """The answer's document. Raises Refused."""
+        headers = {**_VERSION, **details.pop("headers", {})}
+        url = self._lab.url(port, path)
+        try:
+            answer = self._session.request(url, method, headers=headers, **details)
+        except ClientException as error:
+            raise Refused(method=method, url=url, reason=error) from error
         return answer.json() if answer.content else None
 
     def compute_is_ready(self) -> bool:
@@ -57,24 +81,26 @@ class LabClient:
             return False
 
     def image(self, name: str, path: Path) -> str:
-        """The id of the active image of this name with this size, uploaded if it is not there."""
+        """The id of the one active image of this name with this size, uploaded if it is not there.
+
+        What an interrupted upload left goes; an older edition gives up its name, so that the name stays unambiguous.
+        """
+        found = None
         for known in self._call("GET", 9292, f"/v2/images?name={name}")["images"]:
-            if known["status"] == "active" and known["size"] == path.stat().st_size:
-                return str(known["id"])
-        body = {
-            "name": name,
-            "disk_format": "qcow2",
-            "container_format": "bare",
-            "visibility": "public",
-            "min_ram": 96,
-            "min_disk": 1,
-            "hw_rng_model": "virtio",
-            "os_distro": "debian",
-        }
-        made = self._call("POST", 9292, "/v2/images", json=body)
+            if known["status"] != "active":
+                self._call("DELETE", 9292, f"/v2/images/{known['id']}")
+            elif known["size"] == path.stat().st_size and found is None:
+                found = str(known["id"])
+            else:
+                change = [{"op": "replace", "path": "/name", "value": f"{name}-{known['created_at'][:10]}"}]
+                self._call("PATCH", 9292, f"/v2/images/{known['id']}", json=change, headers=_PATCH)
+        return found or self._upload(name, path)
+
+    def _upload(self, name: str, path: Path) -> str:
+        made = self._call("POST", 9292, "/v2/images", json={"name": name, **_IMAGE})
         with path.open("rb") as data:
-            url = self._lab.url(9292, f"/v2/images/{made['id']}/file")
-            self._session.put(url, data=data, headers={"Content-Type": "application/octet-stream"})
+            kind = {"Content-Type": "application/octet-stream"}
+            self._call("PUT", 9292, f"/v2/images/{made['id']}/file", data=data, headers=kind)
         return str(made["id"])
 
     def flavors(self) -> dict[str, str]:
@@ -87,8 +113,10 @@ class LabClient:
         return known
 
     def network(self, name: str) -> str:
-        """A network's id."""
-        return str(self._call("GET", 9696, f"/v2.0/networks?name={name}")["networks"][0]["id"])
+        """A network's id. Raises NoNetwork."""
+        for found in self._call("GET", 9696, f"/v2.0/networks?name={name}")["networks"]:
+            return str(found["id"])
+        raise NoNetwork(name=name)
 
     def server(self, name: str) -> dict[str, Any] | None:
         """The server of this name that is not in ERROR; one that is makes room for a new one."""
@@ -115,7 +143,7 @@ class LabClient:
     def until_active(self, server: str, say: Say, seconds: float = 300) -> dict[str, Any]:
         """Wait, saying each new state. Raises FirstServerFailed, NotInTime."""
         told = ""
-        for _ in _patiently("The server's ACTIVE state", seconds):
+        for _ in self._patiently("The server's ACTIVE state", seconds):
             found = self.show(server)
             words = f"{found['status']}" + (
                 f" ({found['OS-EXT-STS:task_state']})" if found["OS-EXT-STS:task_state"] else ""
@@ -129,20 +157,24 @@ class LabClient:
                 raise FirstServerFailed(name=found["name"], reason=found.get("fault", {}).get("message", "no reason"))
         raise AssertionError
 
-    def console(self, server: str, lines: int) -> str:
-        """The last lines of the console."""
-        return str(self.action(server, "os-getConsoleOutput", {"length": lines})["output"])
+    def console(self, server: str) -> str:
+        """The console's text, the latest 100 KiB of it."""
+        return str(self.action(server, "os-getConsoleOutput", {})["output"])
 
-    def until_ready(self, server: str, word: str, say: Say, seconds: float = 240) -> str:
-        """Wait until the guest's console has ``word``; returns the console's last lines. Raises NotInTime."""
-        told = time.monotonic()
-        for _ in _patiently(f"The guest's line '{word}'", seconds):
-            text = self.console(server, 40)
-            if word in text:
+    def until_ready(self, server: str, word: str, say: Say, *, after: str = "", seconds: float = 240) -> str:
+        """Wait until the guest's console has a line with ``word``; returns the console's text. Raises NotInTime.
+
+        The log outlives the guest's power cycles: ``after`` is its text before one, whose last such line counts not.
+        """
+        old = _lines(after, word)
+        told = self._clock.monotonic()
+        for _ in self._patiently(f"The guest's line '{word}'", seconds):
+            text = self.console(server)
+            if _lines(text, word)[-1:] not in ([], old[-1:]):
                 return text
-            if time.monotonic() - told > 10:  # noqa: PLR2004  # a sign of life now and then
+            if self._clock.monotonic() - told > _SIGN_OF_LIFE:
                 say("the guest is still booting")
-                told = time.monotonic()
+                told = self._clock.monotonic()
         raise AssertionError
 
     def console_url(self, server: str) -> str:
@@ -151,7 +183,25 @@ class LabClient:
         found = self._call("POST", 8774, f"/v2.1/servers/{server}/remote-consoles", json=body)
         return str(found["remote_console"]["url"])
 
+    def _patiently(self, what: str, seconds: float) -> Iterator[None]:
+        deadline = self._clock.monotonic() + seconds
+        while self._clock.monotonic() < deadline:
+            yield
+            self._clock.sleep(0.2)
+        raise NotInTime(what=what, seconds=int(seconds))
 
+
+_SIGN_OF_LIFE = 10
+_PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+_IMAGE = {
+    "disk_format": "qcow2",
+    "container_format": "bare",
+    "visibility": "public",
+    "min_ram": 96,
+    "min_disk": 1,
+    "hw_rng_model": "virtio",
+    "os_distro": "debian",
+}
 _FLAVORS = (
     # name, ram, disk, vcpus
     ("m1.tiny", 256, 1, 1),
@@ -161,9 +211,6 @@ _FLAVORS = (
 )
 
 
-def _patiently(what: str, seconds: float) -> Iterator[None]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        yield
-        time.sleep(0.2)
-    raise NotInTime(what=what, seconds=int(seconds))
+def _lines(text: str, word: str) -> list[str]:
+    """Whole lines with ``word``."""
+    return [line for line in text.splitlines(keepends=True) if word in line and line.endswith("\n")]

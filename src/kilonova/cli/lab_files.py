@@ -1,4 +1,4 @@
-"""What ``kilonova up`` writes: secrets once, ``nova.conf`` of the all-in-one, and the clouds.yaml entry for clients."""
+"""What ``kilonova up`` writes below its state directory: secrets once, and ``nova.conf`` of the all-in-one."""
 
 import json
 import os
@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 USERS = ("admin", "demo", "nova", "placement", "glance", "neutron")
-CLOUD = "kilonova"
-DEMO_CLOUD = "kilonova-demo"
-_SYSTEM_CLOUDS = Path("/etc/openstack/clouds.yaml")
 
 
 @dataclass(frozen=True)
@@ -41,11 +36,12 @@ class Lab:
             known: dict[str, str] = json.loads(path.read_text())
             return known
         made = {name: secrets.token_urlsafe(12) for name in (*USERS, "metadata")}
-        _write_private(path, json.dumps(made, indent=1))
+        write_private(path, json.dumps(made, indent=1))
         return made
 
 
-def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
+def write_private(path: Path, text: str, mode: int = 0o600) -> None:
+    """Whole or not at all, and never readable by others for a moment."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "w") as file:
@@ -60,7 +56,7 @@ def write_configuration(lab: Lab, virt_type: str, libvirt_uri: str) -> None:
         f"[{section}]\n" + "\n".join(f"{name} = {value}" for name, value in options.items())
         for section, options in _sections(lab, passwords, virt_type, libvirt_uri).items()
     )
-    _write_private(lab.configuration, f"# Written by `kilonova up` at each start; changes here are lost.\n{text}\n")
+    write_private(lab.configuration, f"# Written by `kilonova up` at each start; changes here are lost.\n{text}\n")
 
 
 def _login(lab: Lab, user: str) -> dict[str, Any]:
@@ -130,67 +126,3 @@ def _lab_sections(lab: Lab, passwords: Mapping[str, str]) -> dict[str, dict[str,
             "metadata_proxy_shared_secret": passwords["metadata"],
         },
     }
-
-
-def _entry(lab: Lab, user: str, project: str) -> dict[str, Any]:
-    return {
-        "region_name": "RegionOne",
-        "identity_api_version": "3",
-        "auth": {
-            "auth_url": lab.url(5000, "/v3"),
-            "username": user,
-            "password": lab.passwords()[user],
-            "project_name": project,
-            "user_domain_name": "Default",
-            "project_domain_name": "Default",
-        },
-    }
-
-
-def clouds_files() -> list[Path]:
-    """Where clients look: the system's file, and the file of the user behind sudo, who may not read that one."""
-    found = [_SYSTEM_CLOUDS]
-    person = os.environ.get("SUDO_USER")
-    if person and person != "root":
-        found.append(Path(f"~{person}").expanduser() / ".config/openstack/clouds.yaml")
-    return found
-
-
-def write_clouds(lab: Lab) -> list[Path]:
-    """Add our two clouds to clouds.yaml, leaving the others there as they are."""
-    ours = {CLOUD: _entry(lab, "admin", "admin"), DEMO_CLOUD: _entry(lab, "demo", "demo")}
-    for path in clouds_files():
-        known = _clouds(path)
-        known.setdefault("clouds", {}).update(ours)
-        _write_private(path, yaml.safe_dump(known, sort_keys=False))
-        _give_to_owner(path)
-    return clouds_files()
-
-
-def forget_clouds() -> None:
-    """Take our clouds out of clouds.yaml; an empty file goes too."""
-    for path in clouds_files():
-        known = _clouds(path)
-        for name in (CLOUD, DEMO_CLOUD):
-            known.get("clouds", {}).pop(name, None)
-        if known.get("clouds"):
-            _write_private(path, yaml.safe_dump(known, sort_keys=False))
-            _give_to_owner(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _clouds(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    found = yaml.safe_load(path.read_text())
-    return found if isinstance(found, dict) else {}
-
-
-def _give_to_owner(path: Path) -> None:
-    """A file made below a user's home by root is the user's."""
-    home = path.parents[2]
-    if path != _SYSTEM_CLOUDS:
-        owner = home.stat()
-        for each in (path.parent.parent, path.parent, path):
-            os.chown(each, owner.st_uid, owner.st_gid)

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import string
 import uuid as uuids
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,6 @@ from kilonova.store.cells import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _COUNTED = server_mappings.COUNTED
-_RESERVE_ATTEMPTS = 5
-"""Others may use up what was free a moment ago."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +94,17 @@ def accept(  # the collaborators of the one call that spans both databases
 def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: QuotaOptions) -> int:
     """As many servers as the quota allows between ``least`` and ``most``. Raises OverLimit."""
     project, user = str(new.row["project_id"]), str(new.row["user_id"])
-    for count in range(new.most, new.least - 1, -1):
+
+    def take(count: int) -> bool:
         wanted = {name: one[name] * count for name in _COUNTED}
         demand = server_mappings.Demand(project, user, wanted, quota.limits(), unlimited=quota.unlimited)
-        if server_mappings.reserve(connection, demand):
-            return count
+        return server_mappings.reserve(connection, demand)
+
+    if take(new.most):
+        return new.most
+    count = _largest(connection, new.least, new.most - 1, take)
+    if count and take(count):
+        return count
     used = server_mappings.usage(connection, project)
     limits = quotas.limits(connection, project, quota.limits(), user)
     wanted = {name: one[name] * new.least for name in _COUNTED}
@@ -111,6 +115,21 @@ def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: Qu
         used=", ".join(str(used[n]) for n in over),
         allowed=", ".join(str(limits[n]) for n in over),
     )
+
+
+def _largest(connection: Any, low: int, high: int, take: Callable[[int], bool]) -> int:
+    """The largest count between the two that can be taken, 0 for none; nothing stays taken."""
+    found = 0
+    while low <= high:
+        middle = (low + high + 1) // 2
+        with connection.begin_nested() as point:
+            fits = take(middle)
+            point.rollback()
+        if fits:
+            found, low = middle, middle + 1
+        else:
+            high = middle - 1
+    return found
 
 
 def _server_row(new: NewServers, uuid: str, number: int, now: str) -> dict[str, Any]:

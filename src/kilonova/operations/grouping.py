@@ -6,8 +6,6 @@ two conductors at least the one that looks last sees both, and whoever sees a br
 """
 
 import random
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +17,6 @@ from kilonova.store import server_groups as group_rows
 from kilonova.store import servers
 
 _TURNS = 8
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class GroupContended(Unavailable):
@@ -37,7 +34,7 @@ def placed_within_group(
         found: dict[str, Any] = placer.place(request(None))
         return found
     for turn in range(_TURNS):
-        with _LOCKS[group_uuid]:
+        with placer.group_lock(group_uuid):
             found = placer.place(request(group_facts(work, group_uuid)))
             _move(work, found["host"], found["node"])
             if _keeps(group_facts(work, group_uuid), found["host"]):

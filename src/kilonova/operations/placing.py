@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
@@ -45,6 +46,7 @@ class Placer:
         self._facts: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._aggregates: tuple[float, tuple[Aggregate, ...], dict[str, list[Aggregate]]] = (-1e9, (), {})
         self._lock = threading.Lock()
+        self._group_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def place(self, request: ServerRequest) -> dict[str, Any]:
         """Choose a host for the one server of ``request`` and claim its resources there.
@@ -59,6 +61,11 @@ class Placer:
                 if self._claim(consumer, target, request):
                     return self._placed(target)
         raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
+
+    def group_lock(self, group_uuid: str) -> threading.Lock:
+        """Held while a member of a server group is placed, so that threads of one process need not choose twice."""
+        with self._lock:
+            return self._group_locks[group_uuid]
 
     def release(self, consumer: str) -> None:
         """Give the server's resources back."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from kilonova.kit.db.types import BigId, JsonText, LongText, Name, Stamp, Uuid
+from kilonova.kit.db.types import BigId, JsonText, LongText, Name, Stamp, Uuid, word
 
 metadata = sa.MetaData()
 
@@ -105,7 +105,7 @@ keypairs = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("user_id", Name, nullable=False),
     sa.Column("name", Name, nullable=False),
-    sa.Column("type", sa.String(8), nullable=False),
+    sa.Column("type", word(8), nullable=False),
     sa.Column("fingerprint", Name, nullable=False),
     sa.Column("public_key", LongText, nullable=False),
     sa.Column("created_at", Stamp, nullable=False),
@@ -138,7 +138,7 @@ server_groups = sa.Table(
     sa.Column("project_id", Name, nullable=False),
     sa.Column("user_id", Name, nullable=False),
     sa.Column("name", Name, nullable=False),
-    sa.Column("policy", sa.String(32), nullable=False),
+    sa.Column("policy", word(32), nullable=False),
     sa.Column("rules", JsonText, nullable=False),
     sa.Column("created_at", Stamp),
     sa.Index("server_groups_project", "project_id"),

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from kilonova.kit.db.types import BigId, JsonText, LongText, Name, Stamp, Uuid
+from kilonova.kit.db.types import BigId, JsonText, LongText, Name, Stamp, Uuid, word
 
 metadata = sa.MetaData()
 
@@ -16,8 +16,8 @@ servers = sa.Table(
     sa.Column("name", Name, nullable=False),
     sa.Column("hostname", Name),
     sa.Column("description", LongText),
-    sa.Column("vm_state", sa.String(20), nullable=False),
-    sa.Column("task_state", sa.String(40)),
+    sa.Column("vm_state", word(20), nullable=False),
+    sa.Column("task_state", word(40)),
     sa.Column("power_state", sa.Integer, nullable=False, default=0),
     sa.Column("progress", sa.Integer, nullable=False, default=0),
     sa.Column("host", Name),
@@ -36,7 +36,7 @@ servers = sa.Table(
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("disk_gb", sa.Integer, nullable=False),
     sa.Column("key_name", Name),
-    sa.Column("key_type", sa.String(8)),
+    sa.Column("key_type", word(8)),
     sa.Column("key_data", LongText),
     sa.Column("user_data", LongText),
     sa.Column("personality", JsonText),
@@ -56,11 +56,11 @@ servers = sa.Table(
     sa.Column("hints", JsonText, nullable=False),
     sa.Column("trusted_certs", JsonText),
     sa.Column("fault", JsonText),
-    sa.Column("access_ip_v4", sa.String(39)),
-    sa.Column("access_ip_v6", sa.String(39)),
-    sa.Column("root_device_name", sa.String(255)),
-    sa.Column("disk_config", sa.String(8), nullable=False, default="MANUAL"),
-    sa.Column("locked_by", sa.String(8)),
+    sa.Column("access_ip_v4", word(39)),
+    sa.Column("access_ip_v6", word(39)),
+    sa.Column("root_device_name", Name),
+    sa.Column("disk_config", word(8), nullable=False, default="MANUAL"),
+    sa.Column("locked_by", word(8)),
     sa.Column("locked_reason", LongText),
     sa.Column("created_at", Stamp, nullable=False),
     sa.Column("updated_at", Stamp, nullable=False),
@@ -84,13 +84,13 @@ operations = sa.Table(
     # Grows with time: orders the operations on one server.
     sa.Column("seq", BigId, primary_key=True, autoincrement=True),
     sa.Column("id", Uuid, nullable=False, unique=True),
-    sa.Column("verb", sa.String(40), nullable=False),
+    sa.Column("verb", word(40), nullable=False),
     sa.Column("server_uuid", Uuid, nullable=False),
     sa.Column("project_id", Name),
     sa.Column("user_id", Name),
     sa.Column("request_id", Name),
     sa.Column("command", JsonText, nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("state", word(10), nullable=False),
     sa.Column("cancel", sa.Boolean, nullable=False, default=False),
     sa.Column("owner", Name),
     sa.Column("lease_until", Stamp),
@@ -108,7 +108,7 @@ steps = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("operation_id", Uuid, nullable=False),
-    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("name", word(80), nullable=False),
     sa.Column("host", Name),
     sa.Column("started_at", Stamp, nullable=False),
     sa.Column("finished_at", Stamp),
@@ -153,9 +153,9 @@ console_tokens = sa.Table(
     "console_tokens",
     metadata,
     # sha256 of the token: reading the database gives nobody a console.
-    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("token_hash", word(64), primary_key=True),
     sa.Column("server_uuid", Uuid, nullable=False),
-    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("kind", word(20), nullable=False),
     sa.Column("host", Name, nullable=False),
     sa.Column("port", sa.Integer, nullable=False),
     sa.Column("tls_port", sa.Integer),

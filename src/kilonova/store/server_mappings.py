@@ -1,5 +1,6 @@
 """Which cell has which server, and what each project uses: one transaction in the API database changes both."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ _Q = quotas.c
 _K = quota_classes.c
 DEFAULT_CLASS = "default"
 COUNTED = ("instances", "cores", "ram")
+_PROJECT = sa.bindparam("asks_project", type_=_M.project_id.type)
+_USER = sa.bindparam("asks_user", type_=_M.user_id.type)
 
 
 @dataclass(frozen=True)
@@ -53,29 +56,45 @@ def reserve(connection: Connection, demand: Demand) -> bool:
 
 
 def _guarded_add(connection: Connection, demand: Demand) -> bool:
-    conditions = [_U.project_id == demand.project_id]
+    values: dict[str, Any] = {"asks_project": demand.project_id}
+    for name in COUNTED:
+        values[f"asks_{name}"] = demand.wanted[name]
+        if not demand.unlimited:
+            values[f"default_{name}"] = demand.defaults[name]
     if not demand.unlimited:
-        for name in COUNTED:
-            limit = _limit(demand.project_id, name, demand.defaults[name])
-            conditions.append(sa.or_(limit < 0, _U[name] + demand.wanted[name] <= limit))
-            conditions.append(~_user_limit_passed(demand, name))
-    changes = {name: _U[name] + demand.wanted[name] for name in COUNTED}
-    return bool(connection.execute(quota_usage.update().where(*conditions).values(**changes)).rowcount)
+        values["asks_user"] = demand.user_id
+    return bool(connection.execute(_addition(guarded=not demand.unlimited), values).rowcount)
 
 
-def _limit(project_id: str, name: str, default: int) -> Any:
-    own = sa.select(_Q.hard_limit).where(_Q.project_id == project_id, _Q.user_id == "", _Q.resource == name)
+@functools.cache
+def _addition(*, guarded: bool) -> Any:
+    """The statement, put together once: that takes longer than running it."""
+    conditions: list[Any] = [_U.project_id == _PROJECT]
+    changes = {}
+    for name in COUNTED:
+        wanted = sa.bindparam(f"asks_{name}", type_=sa.Integer)
+        changes[name] = _U[name] + wanted
+        if guarded:
+            limit = _limit(name)
+            conditions.append(sa.or_(limit < 0, _U[name] + wanted <= limit))
+            conditions.append(~_user_limit_passed(name, wanted))
+    return quota_usage.update().where(*conditions).values(**changes)
+
+
+def _limit(name: str) -> Any:
+    own = sa.select(_Q.hard_limit).where(_Q.project_id == _PROJECT, _Q.user_id == "", _Q.resource == name)
     of_class = sa.select(_K.hard_limit).where(_K.class_name == DEFAULT_CLASS, _K.resource == name)
+    default = sa.bindparam(f"default_{name}", type_=sa.Integer)
     return sa.func.coalesce(own.scalar_subquery(), of_class.scalar_subquery(), default)
 
 
-def _user_limit_passed(demand: Demand, name: str) -> Any:
+def _user_limit_passed(name: str, wanted: Any) -> Any:
     """The sum over the user's servers is only made for users who have a limit of their own."""
     amount = sa.literal(1) if name == "instances" else _M[name]
-    mine = (_M.project_id == demand.project_id, _M.user_id == demand.user_id, _M.counted.is_(sa.true()))
+    mine = (_M.project_id == _PROJECT, _M.user_id == _USER, _M.counted.is_(sa.true()))
     used = sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(*mine).scalar_subquery()
-    theirs = (_Q.project_id == demand.project_id, _Q.user_id == demand.user_id, _Q.resource == name)
-    over = sa.select(_Q.hard_limit).where(*theirs, _Q.hard_limit >= 0, used + demand.wanted[name] > _Q.hard_limit)
+    theirs = (_Q.project_id == _PROJECT, _Q.user_id == _USER, _Q.resource == name)
+    over = sa.select(_Q.hard_limit).where(*theirs, _Q.hard_limit >= 0, used + wanted > _Q.hard_limit)
     return over.exists()
 
 

@@ -1,6 +1,6 @@
 """What must be true of a server once everything has come to rest, whoever was killed on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class World:
     """(host, server) of every guest that really exists."""
     allocation: Callable[[str], Mapping[str, Mapping[str, int]] | None]
     """Provider → resources claimed for a server."""
-    ports: Callable[[str], list[Row]]
+    ports: Callable[[str], Sequence[Row]]
     """Rows of the network service."""
     providers: Mapping[str, str]
     """Host → its node's provider."""
@@ -113,7 +113,9 @@ def quota_errors(world: World) -> list[str]:
     usage, living = api_tables.quota_usage, cell_tables.servers
     with world.store.home.database.read() as connection:
         query = (
-            sa.select(living.c.project_id, sa.func.count(), sa.func.sum(living.c.vcpus), sa.func.sum(living.c.memory_mb))
+            sa.select(
+                living.c.project_id, sa.func.count(), sa.func.sum(living.c.vcpus), sa.func.sum(living.c.memory_mb)
+            )
             .where(living.c.deleted == 0)
             .group_by(living.c.project_id)
         )

@@ -66,9 +66,9 @@ class Fuse:
 class Site(Cloud):
     """A cloud with two hosts and one network, whose conductors come and go."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **options: Any) -> None:
         timing = {"operation_lease": LEASE, "operation_sweep_interval": 0.1, "report_interval": 1}
-        super().__init__(directory, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", **timing})
+        super().__init__(directory, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", **timing, **options})
         self.clock = SkippingClock()
         self.faults = FakeFaults()
         self.network = self.network_api.network("private", "project")
@@ -77,21 +77,28 @@ class Site(Cloud):
     def open(self) -> None:
         with self.conducting(Fuse()):
             for name in ("host1", "host2"):
-                state = FakeOptions(state_path=str(self.directory / f"{name}.json"))
-                driver = FakeDriver(state, name, images=self.images, faults=self.faults)
-                host = self.hosts[name] = ComputeHost(self.configuration, driver, self.bus, self.resources, name)
-                host.start()
+                self._begin(name)
             wait_for(self._offered)
             self.flavor()
 
     def new_conductor(self, fuse: Callable[[str], None], name: str = "host1") -> Conductor:
-        tools = tools_of(
-            self.configuration, self.store, self.bus, self.others, clock=self.clock, checkpoint=fuse
-        )
+        tools = tools_of(self.configuration, self.store, self.bus, self.others, clock=self.clock, checkpoint=fuse)
         return Conductor(tools, self.bus, name)
 
-    def conducting(self, fuse: Callable[[str], None]) -> "_Shift":
-        return _Shift(self.new_conductor(fuse))
+    def conducting(self, fuse: Callable[[str], None], name: str = "host1") -> "_Shift":
+        return _Shift(self.new_conductor(fuse, name))
+
+    def restart(self, name: str) -> None:
+        """A new agent on the host, which reads from its file which guests it has."""
+        self.hosts[name].stop()
+        self.hosts[name].driver.close()
+        self._begin(name)
+
+    def _begin(self, name: str) -> None:
+        state = FakeOptions(state_path=str(self.directory / f"{name}.json"))
+        driver = FakeDriver(state, name, images=self.images, faults=self.faults)
+        host = self.hosts[name] = ComputeHost(self.configuration, driver, self.bus, self.resources, name)
+        host.start()
 
     def _providers(self) -> dict[str, str]:
         return {name: host.driver.nodes()[0].uuid for name, host in self.hosts.items()}

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SYSTEMD = Path("/run/systemd/system")
 _DAEMONS = ("virtlogd", "libvirtd")
 _START_SECONDS = 30
+_PAUSE = 0.2
 _SOCKET_PATH = 107
 """Longest path of a UNIX socket (unix(7))."""
 
@@ -182,20 +184,37 @@ def _answers(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def stop(state: Path, processes: Processes, say: Say) -> None:
+def stop(state: Path, processes: Processes, say: Say, *, grace: float = 0) -> None:
     """End the guests and daemons of our own libvirt, if it was ever started; a system's libvirt is left alone.
+
+    Guests may shut down by themselves for ``grace`` seconds before they lose their power.
 
     Raises NoLibvirt, DidNotStart where guests run on without their daemon and it does not come back.
     """
     home = state / "libvirt"
     if any((home / "run" / "qemu").glob("*.pid")):
         found = _own(home, processes, say)
+        if grace:
+            _shut_down(found, grace, say)
         for name in _virsh(found, "list", "--name").split():
             say(f"ending guest {name}")
             _virsh(found, "destroy", name)
     for name in reversed(_DAEMONS):
         if processes.stop(name):
             say(f"stopped {name}")
+
+
+def _shut_down(found: Libvirt, grace: float, say: Say) -> None:
+    """Press the power button of all guests that run. A paused one cannot answer."""
+    names = _virsh(found, "list", "--name", "--state-running").split()
+    if names:
+        say(f"shutting down {len(names)} guests")
+    for name in names:
+        _virsh(found, "shutdown", name)
+    end = time.monotonic() + grace
+    while names and time.monotonic() < end:
+        time.sleep(_PAUSE)
+        names = _virsh(found, "list", "--name", "--state-running").split()
 
 
 def _virsh(found: Libvirt, *arguments: str) -> str:

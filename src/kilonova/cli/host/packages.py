@@ -4,9 +4,10 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from kilonova.cli import guest_image
 from kilonova.kit.errors import Unavailable
@@ -27,6 +28,18 @@ TEST = ("openssl", "openssh-client", *RUN)
 BROWSERS = {"debian": ("chromium",)}
 """Headless browser of the console test; Ubuntu has it as a snap only, there the test is skipped."""
 
+PROGRAMS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "dnsmasq": "dnsmasq-base",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "libvirtd": "libvirt-daemon-system",
+    "virtlogd": "libvirt-daemon",
+    "virsh": "libvirt-clients",
+}
+"""What the cloud runs, and whose it is: a package may be called installed while its programs are gone."""
+
 _STEP = 20
 """Percent of installation between two progress lines."""
 
@@ -41,6 +54,12 @@ class NeedsRoot(Unavailable):
     """Packages are missing and we may not install them."""
 
     template = "These packages are missing: {packages}. Run this as root, install sudo, or: apt-get install {packages}"
+
+
+class MissingPrograms(Unavailable):
+    """Installed packages, as dpkg has it, but not their programs."""
+
+    template = "Cannot run {programs}. Repair with: apt-get install --reinstall {packages}"
 
 
 class InstallFailed(Unavailable):
@@ -106,6 +125,14 @@ def ensure(packages: Iterable[str], log: Path, say: Say) -> list[str]:
         say(f"{found.name} is not one of the tested systems; going on")
     install(names, log, say)
     return names
+
+
+def check_programs(programs: Mapping[str, str] = MappingProxyType(PROGRAMS)) -> None:
+    """Raises MissingPrograms, naming each program that is not on PATH and the package it is of."""
+    gone = {program: package for program, package in programs.items() if shutil.which(program) is None}
+    if gone:
+        words = ", ".join(f"{program} (package {package})" for program, package in gone.items())
+        raise MissingPrograms(programs=words, packages=" ".join(dict.fromkeys(gone.values())))
 
 
 def install(names: list[str], log: Path, say: Say) -> None:

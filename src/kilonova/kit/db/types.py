@@ -7,17 +7,35 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-Name = sa.String(255).with_variant(mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
-"""A name or id, compared byte by byte."""
 
-Uuid = sa.String(36).with_variant(mysql.VARCHAR(36, charset="ascii", collation="ascii_bin"), "mysql")
+def _bytewise(kind: type[sa.String], postgresql: sa.String, mysql_form: sa.String) -> sa.String:
+    """A text that compares and sorts byte by byte everywhere, whatever a server's defaults are.
 
-JsonText = sa.Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+    MySQL's would take ``A`` for ``a``; PostgreSQL's may sort by a language, so that pages would differ.
+    """
+    plain = kind() if postgresql.length is None else kind(postgresql.length)
+    return plain.with_variant(mysql_form, "mysql").with_variant(postgresql, "postgresql")
+
+
+def word(length: int) -> sa.String:
+    """An id or one of our own words: ASCII of at most ``length`` characters."""
+    mysql_form = mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
+    return _bytewise(sa.String, sa.String(length, collation="C"), mysql_form)
+
+
+Name = _bytewise(
+    sa.String, sa.String(255, collation="C"), mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin")
+)
+"""A name or somebody else's id, of any characters."""
+
+Uuid = word(36)
+
+JsonText = _bytewise(sa.Text, sa.Text(collation="C"), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
 """JSON as text: stored fragments go into replies unparsed."""
 
 LongText = JsonText
 
-Stamp = sa.String(26).with_variant(mysql.VARCHAR(26, charset="ascii", collation="ascii_bin"), "mysql")
+Stamp = word(26)
 """UTC time as ``2026-01-02T03:04:05.678901``: sorts and compares as text and needs no conversion on the way out."""
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

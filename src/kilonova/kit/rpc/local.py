@@ -4,7 +4,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
@@ -55,7 +55,7 @@ class LocalBus:
         self.sent += 2
         try:
             reply = server.submit(method, codec.dumps(payload)).result(timeout)
-        except (FutureTimeout, RuntimeError) as error:
+        except (FutureTimeout, CancelledError, RuntimeError) as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
 

@@ -1,0 +1,113 @@
+"""Separate processes with MariaDB, RabbitMQ, memcached, real Keystone and Glance, used by the stock command line."""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment.client import Client, until
+from deployment.services import Deployment
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def openstack(deployment: Deployment) -> Ask:
+    """The stock client as an administrator; its parsed JSON."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OS_")} | deployment.stack.login()
+
+    def ask(*words: str, version: str = "2.90", fails: bool = False) -> Any:
+        command = ["openstack", "--os-compute-api-version", version, *words]
+        shown = [] if words[-2:-1] == ("delete",) or "set" in words else ["-f", "json"]
+        done = subprocess.run(
+            [*command, *shown], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        if fails:
+            assert done.returncode, done.stdout
+            return done.stderr
+        assert done.returncode == 0, done.stderr + deployment.log("api") + deployment.log("conductor")
+        return json.loads(done.stdout) if shown else done.stdout
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def ground(openstack: Ask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An image in the real Glance, a flavor, a compute node that Placement knows."""
+    data = tmp_path_factory.mktemp("image") / "disk.raw"
+    data.write_bytes(b"\0" * 65536)
+    words = ("--disk-format", "raw", "--container-format", "bare", "--file", str(data))
+    image = openstack("image", "create", *words, "separate")["id"]
+    openstack("flavor", "create", "--id", "separate", "--vcpus", "1", "--ram", "64", "--disk", "1", "separate")
+    until("a compute node", lambda: openstack("hypervisor", "list"), pause=1)
+    yield
+    openstack("image", "delete", image)
+
+
+def status(openstack: Ask, name: str) -> str:
+    found = openstack("server", "show", name)
+    assert found["status"] != "ERROR", found["fault"]
+    return str(found["status"])
+
+
+def boot(openstack: Ask, name: str) -> dict[str, Any]:
+    made = openstack("server", "create", "--image", "separate", "--flavor", "separate", "--nic", "none", name)
+    until(name, lambda: status(openstack, name) == "ACTIVE", pause=0.5)
+    return dict(made)
+
+
+def test_services_report_themselves_each_once(openstack: Ask, ground: None) -> None:
+    found = {row["Binary"]: row["State"] for row in openstack("compute", "service", "list")}
+    assert found == {"nova-conductor": "up", "nova-scheduler": "up", "nova-compute": "up"}
+
+
+def test_a_server_is_created_listed_shown_and_deleted(openstack: Ask, ground: None) -> None:
+    made = boot(openstack, "separate1")
+    assert [row["Name"] for row in openstack("server", "list") if row["Status"] == "ACTIVE"] == ["separate1"]
+    shown = openstack("server", "show", "separate1")
+    assert shown["id"] == made["id"]
+    assert shown["OS-EXT-SRV-ATTR:host"]
+    openstack("server", "delete", made["id"])
+    until("gone", lambda: not openstack("server", "list"), pause=0.5)
+
+
+def test_an_unknown_token_is_refused(openstack: Ask, deployment: Deployment) -> None:
+    with contextlib.closing(Client("http://127.0.0.1:8774/v2.1", "nonsense")) as client:
+        assert client.ask("GET", "/servers")[0] == 401
+
+
+def test_work_goes_on_when_the_conductor_is_replaced(openstack: Ask, ground: None, deployment: Deployment) -> None:
+    """Both runners are gone while a server is accepted; one comes back and builds it."""
+    codes = deployment.stop("conductor", "scheduler")
+    made = openstack("server", "create", "--image", "separate", "--flavor", "separate", "--nic", "none", "separate2")
+    assert status(openstack, "separate2") == "BUILD"
+    deployment.start("conductor", "scheduler")
+    until("separate2", lambda: status(openstack, "separate2") == "ACTIVE", pause=0.5)
+    openstack("server", "delete", made["id"])
+    until("gone", lambda: not openstack("server", "list"), pause=0.5)
+    assert codes == {"conductor": 0, "scheduler": 0}
+
+
+def test_the_compute_service_opens_no_database(deployment: Deployment) -> None:
+    pid = deployment.pids()["compute"]
+    loaded = Path(f"/proc/{pid}/maps").read_text()
+    assert "sqlalchemy" not in loaded
+    inodes = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+    peers = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    mine = [row[2] for row in peers if f"socket:[{row[9]}]" in inodes]
+    assert not [peer for peer in mine if peer.endswith(f":{13306:04X}")]
+
+
+def test_every_process_stops_cleanly(deployment: Deployment, openstack: Ask) -> None:
+    begun = time.monotonic()
+    assert set(deployment.stop().values()) == {0}
+    assert time.monotonic() - begun < 20
+    deployment.start()
+    assert openstack("flavor", "list")
