@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,7 @@ class Bench:
             return str(found[0]["id"])
         body = {"name": "bench", "disk_format": "raw", "container_format": "bare", "visibility": "public"}
         made = images.call("POST", "/v2/images", body)
-        upload = Client(IMAGE, self.token, version="")
-        upload._headers["Content-Type"] = "application/octet-stream"  # the one body that is no JSON
-        upload._connection.request("PUT", f"/v2/images/{made['id']}/file", b"\0" * 65536, upload._headers)
-        upload._connection.getresponse().read()
+        images.put_bytes(f"/v2/images/{made['id']}/file", b"\0" * 65536)
         return str(made["id"])
 
     def _prepare(self) -> None:
@@ -113,7 +111,7 @@ class Bench:
             for uuid in made:
                 begun = time.monotonic()
                 self.api.call("DELETE", f"/servers/{uuid}")
-                until(uuid, lambda one=uuid: self.api.ask("GET", f"/servers/{one}")[0] == 404)
+                until(uuid, lambda one=uuid: self.api.ask("GET", f"/servers/{one}")[0] == HTTPStatus.NOT_FOUND)
                 times.append(time.monotonic() - begun)
 
     def burst(self, count: int) -> None:

@@ -28,7 +28,7 @@ from kilonova.kit.rpc.local import LocalBus
 from kilonova.kit.sessions import Sessions
 from kilonova.operations.hosts import Hosts
 from kilonova.placement.api.app import build as build_placement
-from kilonova.placement.store.sync import SCHEMA as placement_schema
+from kilonova.placement.store.sync import SCHEMA as PLACEMENT_SCHEMA
 from kilonova.services.compute import ComputeHost
 from kilonova.services.conductor import Conductor, bell_of, tools_of
 from kilonova.services.parts import Liveness
@@ -80,7 +80,7 @@ class Cloud:
         self.bus = self.new_bus()
         self.store = new_store(directory)
         self.placement_database = database(directory / "placement.sqlite")
-        placement_schema.upgrade(self.placement_database)
+        PLACEMENT_SCHEMA.upgrade(self.placement_database)
         self.placement = build_placement(self.placement_database, self.configuration, NoAuth())
         self.images = FakeGlance()
         self.network_api = FakeNetworkApi()
@@ -91,7 +91,9 @@ class Cloud:
         self.tools = tools_of(self.configuration, self.store, self.bus, others)
         self.conductor = Conductor(self.tools, self.bus, "host1")
         self.hosts: dict[str, ComputeHost] = {}
-        self.image = self.images.add(NewImage(name="tiny", disk_format="qcow2", container_format="bare", visibility="public"), b"data")
+        self.image = self.images.add(
+            NewImage(name="tiny", disk_format="qcow2", container_format="bare", visibility="public"), b"data"
+        )
         self.compute = Compute(
             store=self.store,
             quota=self.configuration.section(QuotaOptions),
@@ -102,9 +104,7 @@ class Cloud:
             bell=bell_of(self.bus),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
-        self.client = falcon.testing.TestClient(
-            build_api(self.compute, NoAuth(), policy(self.configuration))
-        )
+        self.client = falcon.testing.TestClient(build_api(self.compute, NoAuth(), policy(self.configuration)))
 
     def new_bus(self) -> Bus:
         return LocalBus()

@@ -1,1 +1,1 @@
-"""Kilonova's separate processes beside real MariaDB, RabbitMQ, memcached, Keystone and Glance: for tests and the bench."""
+"""Kilonova's separate processes beside real companion services: for tests and the bench."""

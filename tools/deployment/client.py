@@ -23,6 +23,15 @@ class Client:
         if version:
             self._headers["OpenStack-API-Version"] = f"compute {version}"
 
+    def put_bytes(self, path: str, data: bytes) -> None:
+        """Upload. Raises Refused."""
+        headers = {**self._headers, "Content-Type": "application/octet-stream"}
+        self._connection.request("PUT", self._prefix + path, data, headers)
+        reply = self._connection.getresponse()
+        reply.read()
+        if reply.status >= http.client.BAD_REQUEST:
+            raise Refused(f"PUT {path}: {reply.status}")
+
     def close(self) -> None:
         self._connection.close()
 

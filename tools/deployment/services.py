@@ -157,7 +157,7 @@ class Deployment:
         parser = configparser.RawConfigParser()
         parser.read_dict({name: {key: str(value) for key, value in rows.items()} for name, rows in sections.items()})
         descriptor = os.open(self.configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w") as file:
             parser.write(file)
 
 

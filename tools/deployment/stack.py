@@ -1,4 +1,4 @@
-"""The companion services: a script beside the checkout installs and starts them; this finds it, uses it, puts it back."""
+"""The companion services: a script beside the checkout installs and starts them; this finds and uses it."""
 
 import os
 import shlex

@@ -35,6 +35,7 @@ from kilonova.api.servers import (
     listing,
     metadata,
     security_groups,
+    server_password,
     show,
     tags,
 )
@@ -71,6 +72,7 @@ MODULES: tuple[ModuleType, ...] = (
     addresses,
     instance_actions,
     security_groups,
+    server_password,
     external_events,
 )
 """Each has ENDPOINTS."""

@@ -9,11 +9,14 @@ from kilonova.domain import lifecycle
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context
+from kilonova.kit.errors import NotFound
 from kilonova.store import operations as journal_rows
 from kilonova.store import servers
 from kilonova.store.cells import Cell
 
 Row = Mapping[str, Any]
+_RACES = 10
+"""A build changes its server's state three times."""
 
 
 @dataclass(frozen=True)
@@ -32,28 +35,38 @@ class Acceptor:
     def accept(
         self, context: Context, cell: Cell, server: Row, verb: str, command: Any = None, *, values: Row | None = None
     ) -> str:
-        """Write the operation and ring; returns its id. Raises WrongState (409), ServerLocked (409)."""
-        row = lifecycle.check(verb, server["uuid"], server["vm_state"], server["task_state"])
-        now = stamp(self.clock.now())
-        operation = operation_row(context, server, verb, command or NoFields(), now)
-        with cell.database.write() as connection:
-            if not servers.begin_task(connection, server, row.during, now, values):
-                self._lost_race(connection, verb, server)
-            if verb == "delete":
-                journal_rows.cancel_earlier(connection, server["uuid"], now)
-            journal_rows.insert(connection, [operation])
-        self.bell(cell.id, [operation["id"]])
-        return str(operation["id"])
+        """Write the operation and ring; returns its id. Raises WrongState (409), ServerLocked (409).
+
+        A server that is being worked on may change state just now: as long as the verb is allowed in the new state,
+        too, the change is not the caller's concern.
+        """
+        seen = server
+        for _try in range(_RACES):
+            row = lifecycle.check(verb, seen["uuid"], seen["vm_state"], seen["task_state"])
+            now = stamp(self.clock.now())
+            operation = operation_row(context, server, verb, command or NoFields(), now)
+            with cell.database.write() as connection:
+                begun = servers.begin_task(connection, seen, row.during, now, values)
+                if begun and verb == "delete":
+                    journal_rows.cancel_earlier(connection, server["uuid"], now)
+                if begun:
+                    journal_rows.insert(connection, [operation])
+            if begun:
+                self.bell(cell.id, [operation["id"]])
+                return str(operation["id"])
+            seen = self._again(cell, server)
+        raise lifecycle.WrongState(
+            action=verb, uuid=server["uuid"], attribute="task_state", state=f"{seen['task_state']} (it keeps changing)"
+        )
 
     @staticmethod
-    def _lost_race(connection: Any, verb: str, server: Row) -> None:
-        """The state changed since it was read: word it from what it is now."""
-        seen = servers.get(connection, server["uuid"])
-        states = (seen["vm_state"], seen["task_state"]) if seen else ("deleted", None)
-        lifecycle.check(verb, server["uuid"], *states)
-        raise lifecycle.WrongState(
-            action=verb, uuid=server["uuid"], attribute="task_state", state=f"{states[1]} (it changed just now)"
-        )
+    def _again(cell: Cell, server: Row) -> Row:
+        """The row as it is now. Raises NotFound when there is none any more."""
+        with cell.database.read() as connection:
+            seen = servers.get(connection, server["uuid"])
+        if seen is None:
+            raise NotFound(f"Instance {server['uuid']} could not be found.")
+        return seen
 
     def note(self, context: Context, cell: Cell, server: Row, verb: str, values: Row) -> None:
         """A change that is done at once (lock, unlock …): write it, and its record as a finished operation."""

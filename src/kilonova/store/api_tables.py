@@ -83,7 +83,7 @@ flavors = sa.Table(
     sa.Column("root_gb", sa.Integer, nullable=False),
     sa.Column("ephemeral_gb", sa.Integer, nullable=False),
     sa.Column("swap_mb", sa.Integer, nullable=False),
-    sa.Column("rxtx_factor", sa.Float, nullable=False, default=1.0),
+    sa.Column("rxtx_factor", sa.Double, nullable=False, default=1.0),
     sa.Column("is_public", sa.Boolean, nullable=False, default=True),
     sa.Column("disabled", sa.Boolean, nullable=False, default=False),
     sa.Column("description", LongText),

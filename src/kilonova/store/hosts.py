@@ -5,9 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
-from kilonova.kit.db.rows import Row, row, rows
+from kilonova.kit.db.rows import Row, put, row, rows
 from kilonova.store.api_tables import aggregate_hosts, aggregates, host_mappings
 from kilonova.store.cell_tables import compute_nodes, services
 
@@ -18,27 +17,9 @@ COMPUTE = "nova-compute"
 
 def heartbeat(connection: Connection, host: str, binary: str, uuid: str, now: str) -> bool:
     """Note that a service lives, making its record at the first time; True when it was new."""
-    mine = (_S.host == host, _S.binary == binary)
-    statement = services.update().where(*mine).values(last_seen=now, updated_at=now)
-    if connection.execute(statement).rowcount:
-        return False
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                services.insert().values(
-                    uuid=uuid,
-                    host=host,
-                    binary=binary,
-                    disabled=False,
-                    forced_down=False,
-                    version=1,
-                    last_seen=now,
-                    created_at=now,
-                )
-            )
-    except IntegrityError:
-        return False
-    return True
+    first = {"uuid": uuid, "disabled": False, "forced_down": False, "version": 1, "created_at": now}
+    seen = {"last_seen": now, "updated_at": now}
+    return put(connection, services, {"host": host, "binary": binary}, seen, first)
 
 
 def service(connection: Connection, host: str, binary: str = COMPUTE) -> Row | None:
@@ -48,14 +29,8 @@ def service(connection: Connection, host: str, binary: str = COMPUTE) -> Row | N
 
 def report_node(connection: Connection, host: str, uuid: str, node: str, facts: str, now: str) -> None:
     """Store a node's facts as reported."""
-    changed = compute_nodes.update().where(_N.uuid == uuid)
-    if connection.execute(changed.values(host=host, node=node, facts=facts, updated_at=now)).rowcount:
-        return
-    connection.execute(
-        compute_nodes.insert().values(
-            uuid=uuid, host=host, node=node, facts=facts, failed_builds=0, created_at=now, updated_at=now
-        )
-    )
+    values = {"host": host, "node": node, "facts": facts, "updated_at": now}
+    put(connection, compute_nodes, {"uuid": uuid}, values, {"failed_builds": 0, "created_at": now})
 
 
 def nodes_by_uuid(connection: Connection, uuids: Collection[str] | None = None) -> list[Row]:

@@ -11,6 +11,52 @@ from kilonova.store.cell_tables import operations, steps
 _O = operations.c
 _S = steps.c
 OPEN = ("queued", "running")
+_STEP_COLUMNS = ("operation_id", "name", "host", "started_at", "finished_at", "result", "error")
+
+
+def _is_due(now: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        sa.and_(_O.state == "queued", sa.or_(_O.lease_until.is_(None), _O.lease_until <= now)),
+        sa.and_(_O.state == "running", _O.lease_until < now),
+    )
+
+
+def _blocked() -> sa.ColumnElement[bool]:
+    earlier = operations.alias()
+    before = (earlier.c.server_uuid == _O.server_uuid, earlier.c.state.in_(OPEN), earlier.c.seq < _O.seq)
+    return sa.select(earlier.c.seq).where(*before).exists()
+
+
+# What every operation runs is put together once: that takes longer than running it.
+_BLOCKED = _blocked()
+_WANTED = sa.bindparam("wanted", type_=_O.id.type)
+_TAKER = sa.bindparam("taker", type_=_O.owner.type)
+_MOMENT = sa.bindparam("moment", type_=_O.updated_at.type)
+_ONE = sa.select(operations, _BLOCKED.label("blocked")).where(_O.id == _WANTED)
+_CLAIM = (
+    operations.update()
+    .where(_O.id == _WANTED, _O.attempts == sa.bindparam("seen", type_=sa.Integer), _is_due(_MOMENT))
+    .values(
+        state="running",
+        owner=_TAKER,
+        lease_until=sa.bindparam("until", type_=_O.lease_until.type),
+        updated_at=_MOMENT,
+        attempts=_O.attempts + 1,
+    )
+)
+_STEP_VALUES = {name: sa.bindparam(name, type_=_S[name].type) for name in _STEP_COLUMNS}
+_ADD_STEP = (
+    steps.insert()
+    .from_select(
+        list(_STEP_COLUMNS),
+        sa.select(*(value.label(name) for name, value in _STEP_VALUES.items()))
+        .select_from(operations)
+        .where(
+            _O.id == _STEP_VALUES["operation_id"], _O.owner == _TAKER, _O.state == "running", _O.cancel.is_(sa.false())
+        ),
+    )
+    .execution_options(preserve_rowcount=True)  # of inserts it is forgotten otherwise, and psycopg answers -1
+)
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
@@ -20,14 +66,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 
 def get(connection: Connection, operation_id: str) -> Row | None:
     """The operation, with ``blocked``: an earlier operation on the same server is not finished."""
-    earlier = operations.alias()
-    blocked = (
-        sa.select(earlier.c.seq)
-        .where(earlier.c.server_uuid == _O.server_uuid, earlier.c.state.in_(OPEN), earlier.c.seq < _O.seq)
-        .exists()
-    )
-    query = sa.select(operations, blocked.label("blocked")).where(_O.id == operation_id)
-    return row(connection, query)
+    return row(connection, _ONE, {"wanted": operation_id})
 
 
 def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -> bool:
@@ -35,9 +74,8 @@ def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -
 
     False: another was quicker, even if it has given the operation back since ``seen`` was read.
     """
-    values = {"state": "running", "owner": owner, "lease_until": until, "updated_at": now}
-    statement = operations.update().where(_O.id == seen["id"], _O.attempts == seen["attempts"], _is_due(now))
-    return bool(connection.execute(statement.values(attempts=_O.attempts + 1, **values)).rowcount)
+    values = {"wanted": seen["id"], "seen": seen["attempts"], "taker": owner, "until": until, "moment": now}
+    return bool(connection.execute(_CLAIM, values).rowcount)
 
 
 def renew(connection: Connection, owner: str, until: str) -> int:
@@ -90,13 +128,7 @@ def cancel_earlier(connection: Connection, server_uuid: str, now: str) -> int:
 
 def due(connection: Connection, now: str, limit: int = 100) -> list[str]:
     """Ids of operations that nobody works on and that wait for no other, oldest first."""
-    earlier = operations.alias()
-    blocked = (
-        sa.select(earlier.c.seq)
-        .where(earlier.c.server_uuid == _O.server_uuid, earlier.c.state.in_(OPEN), earlier.c.seq < _O.seq)
-        .exists()
-    )
-    query = sa.select(_O.id).where(_is_due(now), ~blocked).order_by(_O.seq).limit(limit)
+    query = sa.select(_O.id).where(_is_due(now), ~_BLOCKED).order_by(_O.seq).limit(limit)
     return list(connection.scalars(query))
 
 
@@ -106,22 +138,10 @@ def due_before(connection: Connection, seen: Row, now: str) -> list[str]:
     return list(connection.scalars(query.order_by(_O.seq)))
 
 
-def _is_due(now: str) -> sa.ColumnElement[bool]:
-    return sa.or_(
-        sa.and_(_O.state == "queued", sa.or_(_O.lease_until.is_(None), _O.lease_until <= now)),
-        sa.and_(_O.state == "running", _O.lease_until < now),
-    )
-
-
 def add_step(connection: Connection, step: Row, owner: str) -> bool:
     """Record a step, if the operation is still ``owner``'s and nobody asked it to stop."""
-    literals = [sa.literal(step.get(name), _S[name].type).label(name) for name in _STEP_COLUMNS]
-    mine = (_O.id == step["operation_id"], _O.owner == owner, _O.state == "running", _O.cancel.is_(sa.false()))
-    allowed = sa.select(*literals).select_from(operations).where(*mine)
-    return bool(connection.execute(steps.insert().from_select(list(_STEP_COLUMNS), allowed)).rowcount)
-
-
-_STEP_COLUMNS = ("operation_id", "name", "host", "started_at", "finished_at", "result", "error")
+    values = {name: step.get(name) for name in _STEP_COLUMNS}
+    return connection.execute(_ADD_STEP, {**values, "taker": owner}).rowcount > 0
 
 
 def end_step(connection: Connection, step: Row, owner: str, values: Row) -> bool:

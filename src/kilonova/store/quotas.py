@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from kilonova.kit.db.rows import put
 from kilonova.store.api_tables import quota_classes, quotas, server_mappings
 
 _Q = quotas.c
@@ -44,21 +45,14 @@ def set_limits(connection: Connection, project_id: str, wanted: Mapping[str, int
     """Set limits of a project, or of a user in it."""
     owner = PROJECT if user_id is None else user_id
     for resource, limit in wanted.items():
-        mine = (_Q.project_id == project_id, _Q.user_id == owner, _Q.resource == resource)
-        if not connection.execute(quotas.update().where(*mine).values(hard_limit=limit)).rowcount:
-            connection.execute(
-                quotas.insert().values(project_id=project_id, user_id=owner, resource=resource, hard_limit=limit)
-            )
+        key = {"project_id": project_id, "user_id": owner, "resource": resource}
+        put(connection, quotas, key, {"hard_limit": limit})
 
 
 def set_class_limits(connection: Connection, class_name: str, wanted: Mapping[str, int]) -> None:
     """Set limits of a class."""
     for resource, limit in wanted.items():
-        mine = (_K.class_name == class_name, _K.resource == resource)
-        if not connection.execute(quota_classes.update().where(*mine).values(hard_limit=limit)).rowcount:
-            connection.execute(
-                quota_classes.insert().values(class_name=class_name, resource=resource, hard_limit=limit)
-            )
+        put(connection, quota_classes, {"class_name": class_name, "resource": resource}, {"hard_limit": limit})
 
 
 def delete_limits(connection: Connection, project_id: str, user_id: str | None = None) -> None:

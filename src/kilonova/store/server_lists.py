@@ -7,11 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from kilonova.domain.server import special_tasks, states_of
 from kilonova.kit import codec
+from kilonova.kit.db import keyset
+from kilonova.kit.db.engine import is_bad_pattern
 from kilonova.kit.db.rows import Row, rows
-from kilonova.kit.db.types import holds
+from kilonova.kit.db.types import holds, matching
 from kilonova.kit.errors import Invalid
 from kilonova.store.cell_tables import servers
 from kilonova.store.servers import LIGHT
@@ -84,6 +87,9 @@ _PATTERNS = {
 }
 
 
+_ADDRESSES = frozenset({"ip", "ip6"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerQuery:
     """One page of a list."""
@@ -109,42 +115,29 @@ class MarkerNotFound(Invalid):
 def page(connection: Connection, wanted: ServerQuery) -> list[Row]:
     """The rows. Raises MarkerNotFound, Invalid for a filter value that cannot be."""
     conditions = _conditions(wanted)
-    order = [(_C[column], direction) for column, direction in wanted.sort]
+    order: list[tuple[Any, str]] = [(_C[column], direction) for column, direction in wanted.sort]
     order.append((_C.id, wanted.sort[0][1] if wanted.sort else "desc"))
     query = sa.select(*wanted.columns).where(*conditions)
     if wanted.marker is not None:
-        query = query.where(_after(_marker_values(connection, wanted, order), order))
-    for column, direction in order:
-        query = query.order_by(_total(column).asc() if direction == "asc" else _total(column).desc())
-    return rows(connection, query.limit(wanted.limit))
-
-
-def _total(column: Any) -> Any:
-    """A sortable form: NULL sorts first on every database."""
-    if not column.nullable:
-        return column
-    return sa.func.coalesce(column, -1 if isinstance(column.type, sa.Integer) else "")
+        query = query.where(keyset.after(_marker_values(connection, wanted, order), order))
+    try:
+        return rows(connection, keyset.ordered(query, order).limit(wanted.limit))
+    except DBAPIError as error:
+        given = [name for name in wanted.filters if name in _PATTERNS or name in _ADDRESSES]
+        if given and is_bad_pattern(error):
+            names = ", ".join(given)
+            raise Invalid(f"Invalid input for query parameters {names}: not a regular expression here") from None
+        raise
 
 
 def _marker_values(connection: Connection, wanted: ServerQuery, order: Sequence[tuple[Any, str]]) -> list[Any]:
-    query = sa.select(*[_total(column) for column, _ in order]).where(_C.uuid == wanted.marker)
+    query = sa.select(*keyset.values_of(order)).where(_C.uuid == wanted.marker)
     if wanted.project_id is not None:
         query = query.where(_C.project_id == wanted.project_id)
     found = connection.execute(query).one_or_none()
     if found is None:
         raise MarkerNotFound(marker=wanted.marker)
     return list(found)
-
-
-def _after(values: Sequence[Any], order: Sequence[tuple[Any, str]]) -> Any:
-    """Rows behind the marker in the lexicographic order of mixed directions."""
-    options = []
-    for depth, (column, direction) in enumerate(order):
-        equal = [_total(c) == v for (c, _), v in zip(order[:depth], values[:depth], strict=True)]
-        form = _total(column)
-        beyond = form > values[depth] if direction == "asc" else form < values[depth]
-        options.append(sa.and_(*equal, beyond))
-    return sa.or_(*options)
 
 
 def _conditions(wanted: ServerQuery) -> list[Any]:
@@ -165,7 +158,9 @@ def _condition(name: str, values: Sequence[str]) -> Any:
         numbers = [_whole(name, value) for value in values]
         return _NUMBERS[name].in_([number for number in numbers if abs(number) <= _LARGEST])
     if name in _PATTERNS:
-        return sa.and_(*[_PATTERNS[name].regexp_match(_pattern(name, value)) for value in values])
+        return sa.and_(*[matching(_PATTERNS[name], _pattern(name, value)) for value in values])
+    if name in _ADDRESSES:
+        return _addresses(name, values)
     special = _SPECIAL.get(name)
     if special is None:
         raise Invalid(f"Servers cannot be filtered by {name}")
@@ -187,14 +182,14 @@ def _pattern(name: str, value: str) -> str:
     return value
 
 
-def _addresses(values: Sequence[str]) -> Any:
+def _addresses(name: str, values: Sequence[str]) -> Any:
     # Addresses stand in one text, space separated; anchors become borders of one address.
     texts = []
     for value in values:
-        text = _pattern("ip", value)
+        text = _pattern(name, value)
         text = "(^| )" + text[1:] if text.startswith("^") else text
         texts.append(text[:-1] + "( |$)" if text.endswith("$") else text)
-    return sa.and_(*[_C.ips.regexp_match(text) for text in texts])
+    return sa.and_(*[matching(_C.ips, text) for text in texts])
 
 
 def _statuses(values: Sequence[str]) -> Any:
@@ -248,12 +243,10 @@ def _metadata(values: Sequence[str]) -> Any:
                 raise Invalid(f"Invalid input for query parameters metadata. Value: {value}. It must be a JSON object")
             pairs.extend((str(k), str(v)) for k, v in entry.items())
     # A pair's text cannot occur inside a value: quotes there are escaped.
-    return sa.and_(*[holds(_C.metadata, f"{codec.text(k)}:{codec.text(v)}") for k, v in pairs])
+    return sa.and_(sa.true(), *[holds(_C.metadata, f"{codec.text(k)}:{codec.text(v)}") for k, v in pairs])
 
 
 _SPECIAL: Mapping[str, Callable[[Sequence[str]], Any]] = {
-    "ip": _addresses,
-    "ip6": _addresses,
     "status": _statuses,
     "config_drive": _flag(_C.config_drive),
     "locked": _locked,
@@ -266,5 +259,5 @@ _SPECIAL: Mapping[str, Callable[[Sequence[str]], Any]] = {
     "changes-before": lambda values: _C.updated_at <= values[-1],
     "vm_states": _C.vm_state.in_,
 }
-FILTERS = frozenset(_EXACT) | frozenset(_NUMBERS) | frozenset(_PATTERNS) | frozenset(_SPECIAL)
+FILTERS = frozenset(_EXACT) | frozenset(_NUMBERS) | frozenset(_PATTERNS) | frozenset(_SPECIAL) | _ADDRESSES
 """Names that a query may filter by."""

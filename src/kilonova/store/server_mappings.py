@@ -42,20 +42,25 @@ def reserve(connection: Connection, demand: Demand) -> bool:
     The limit of each resource is the project's own, else the default class's, else ``defaults``; a user's own limit
     in the project holds besides.
     """
-    if _guarded_add(connection, demand):
+    if _guarded_add(connection, demand, summed=False):
         return True
-    known = connection.scalar(sa.select(_U.project_id).where(_U.project_id == demand.project_id))
-    if known is not None:
-        return False
+    _lock(connection, demand.project_id)
+    return _guarded_add(connection, demand, summed=True)
+
+
+def _lock(connection: Connection, project_id: str) -> None:
+    """From here on nobody else adds to the project's usage, or maps servers of it, until we have."""
+    mine = sa.select(_U.project_id).where(_U.project_id == project_id).with_for_update()
+    if connection.scalar(mine) is not None:
+        return
     try:
         with connection.begin_nested():
-            connection.execute(quota_usage.insert().values(project_id=demand.project_id, instances=0, cores=0, ram=0))
+            connection.execute(quota_usage.insert().values(project_id=project_id, instances=0, cores=0, ram=0))
     except IntegrityError:
-        pass  # another request made the row at the same moment
-    return _guarded_add(connection, demand)
+        connection.scalar(mine)  # another request made the row at the same moment
 
 
-def _guarded_add(connection: Connection, demand: Demand) -> bool:
+def _guarded_add(connection: Connection, demand: Demand, *, summed: bool) -> bool:
     values: dict[str, Any] = {"asks_project": demand.project_id}
     for name in COUNTED:
         values[f"asks_{name}"] = demand.wanted[name]
@@ -63,12 +68,16 @@ def _guarded_add(connection: Connection, demand: Demand) -> bool:
             values[f"default_{name}"] = demand.defaults[name]
     if not demand.unlimited:
         values["asks_user"] = demand.user_id
-    return bool(connection.execute(_addition(guarded=not demand.unlimited), values).rowcount)
+    return bool(connection.execute(_addition(guarded=not demand.unlimited, summed=summed), values).rowcount)
 
 
 @functools.cache
-def _addition(*, guarded: bool) -> Any:
-    """The statement, put together once: that takes longer than running it."""
+def _addition(*, guarded: bool, summed: bool) -> Any:
+    """The statement, put together once: that takes longer than running it.
+
+    A user's own limit needs the sum over the user's servers, which is true only while the project's row is locked:
+    without ``summed`` the statement changes nothing for users who have one.
+    """
     conditions: list[Any] = [_U.project_id == _PROJECT]
     changes = {}
     for name in COUNTED:
@@ -77,7 +86,11 @@ def _addition(*, guarded: bool) -> Any:
         if guarded:
             limit = _limit(name)
             conditions.append(sa.or_(limit < 0, _U[name] + wanted <= limit))
-            conditions.append(~_user_limit_passed(name, wanted))
+            if summed:
+                conditions.append(~_user_limit_passed(name, wanted))
+    if guarded and not summed:
+        own = (_Q.project_id == _PROJECT, _Q.user_id == _USER, _Q.resource.in_(COUNTED))
+        conditions.append(~sa.select(_Q.hard_limit).where(*own).exists())
     return quota_usage.update().where(*conditions).values(**changes)
 
 
@@ -89,7 +102,6 @@ def _limit(name: str) -> Any:
 
 
 def _user_limit_passed(name: str, wanted: Any) -> Any:
-    """The sum over the user's servers is only made for users who have a limit of their own."""
     amount = sa.literal(1) if name == "instances" else _M[name]
     mine = (_M.project_id == _PROJECT, _M.user_id == _USER, _M.counted.is_(sa.true()))
     used = sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(*mine).scalar_subquery()

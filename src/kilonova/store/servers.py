@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.rows import Row, row, rows
 from kilonova.kit.db.types import holds
-from kilonova.store.cell_tables import servers
+from kilonova.store.cell_tables import server_passwords, servers
 
 _C = servers.c
 HEAVY = frozenset({"user_data", "networks", "block_devices", "network_info", "personality", "key_data"})
@@ -122,5 +122,6 @@ def purge(connection: Connection, before: str, limit: int = 500) -> list[str]:
     query = sa.select(_C.uuid).where(_C.deleted != 0, _C.deleted_at < before).limit(limit)
     uuids = list(connection.scalars(query))
     if uuids:
+        connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
         connection.execute(servers.delete().where(_C.uuid.in_(uuids)))
     return uuids

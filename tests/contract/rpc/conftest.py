@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
 from deployment.stack import NoStack, Stack
+
 from kilonova.kit.options import from_mapping
 from kilonova.kit.rpc.contract import Bus
 from kilonova.kit.rpc.local import LocalBus
+from kilonova.kit.rpc.rabbit import RabbitBus
 
 _NUMBERS = itertools.count()
 
@@ -45,8 +46,6 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         bus.close()
         return
     stack = request.getfixturevalue("stack")
-    from kilonova.kit.rpc.rabbit import RabbitBus
-
     made: list[RabbitBus] = []
 
     def new() -> Bus:

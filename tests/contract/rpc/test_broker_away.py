@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from deployment.stack import Stack
+
 from kilonova.kit.options import from_mapping
 from kilonova.kit.rpc.contract import Address, NoAnswer
 from kilonova.kit.rpc.rabbit import RabbitBus
@@ -64,7 +64,8 @@ def gate(stack: Stack) -> Iterator[Gate]:
 
 
 def bus(gate: Gate) -> RabbitBus:
-    sections: dict[str, dict[str, Any]] = {"oslo_messaging_rabbit": {"rabbit_retry_interval": 1, "kombu_reconnect_delay": 0.2}}
+    patience = {"rabbit_retry_interval": 1, "kombu_reconnect_delay": 0.2}
+    sections: dict[str, dict[str, Any]] = {"oslo_messaging_rabbit": patience}
     return RabbitBus(from_mapping(sections), f"rabbit://stack:mqpass@127.0.0.1:{gate.port}/")
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.store.private_servers import MariaDb, PostgreSql, PrivateServer
 
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.store import api_tables, cell_tables
 from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, synchronise
-from tests.contract.store.private_servers import MariaDb, PostgreSql, PrivateServer
 
 SERVERS: dict[str, Callable[[Path], PrivateServer]] = {"mariadb": MariaDb.start, "postgresql": PostgreSql.start}
 

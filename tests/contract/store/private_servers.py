@@ -82,7 +82,12 @@ class MariaDb(PrivateServer):
             quick = ["--auth-root-authentication-method=normal", "--skip-test-db"]
             subprocess.run([install, *given, *quick], check=True, stdout=log, stderr=log, cwd=folder)
         fast = ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--max-connections=500", "--skip-name-resolve"]
-        where = [f"--port={port}", f"--socket={folder}/m.sock", "--bind-address=127.0.0.1", f"--pid-file={folder}/m.pid"]
+        where = [
+            f"--port={port}",
+            f"--socket={folder}/m.sock",
+            "--bind-address=127.0.0.1",
+            f"--pid-file={folder}/m.pid",
+        ]
         # The folk memory of how MySQL compares texts: what a server's defaults may be, ours must not depend on it.
         words = ["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]
         return cls(folder, [daemon, *given, *where, *words, *fast], port, None).wait()
@@ -103,7 +108,19 @@ class PostgreSql(PrivateServer):
         user, data, port = _user("postgres", folder), folder / "postgresql", free_port()
         data.mkdir()
         _user("postgres", data)
-        command = [install, "-D", str(data), "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync", *_language(install)]
+        command = [
+            install,
+            "-D",
+            str(data),
+            "-U",
+            "root",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            *_language(install),
+        ]
         with (folder / "install.log").open("w") as log:
             subprocess.run(command, check=True, stdout=log, stderr=log, user=user, cwd=folder)
         settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off"]

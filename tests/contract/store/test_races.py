@@ -2,14 +2,14 @@
 
 import pytest
 import sqlalchemy as sa
+from tests.contract.store.conftest import Databases
+from tests.contract.store.samples import CROWD, LATER, NOW, add_operations, add_servers, at_once, server
 
 from kilonova.kit.errors import KilonovaError
 from kilonova.store import cells, hosts, operations, quotas, server_mappings, server_passwords, servers
 from kilonova.store.api_tables import cells as cells_table
 from kilonova.store.cell_tables import compute_nodes, services
 from kilonova.store.server_mappings import Demand
-from tests.contract.store.conftest import Databases
-from tests.contract.store.samples import CROWD, LATER, NOW, add_operations, add_servers, at_once, server
 
 ONE = {"instances": 1, "cores": 2, "ram": 512}
 NO_LIMIT = {"instances": -1, "cores": -1, "ram": -1}
@@ -33,7 +33,9 @@ def boot(databases: Databases, demand: Demand, cell_id: int, number: int) -> boo
     return databases.api.transact(accept)
 
 
-@pytest.mark.parametrize("limits", [{"instances": 5}, {"cores": 10}, {"ram": 512 * 5}], ids=lambda limits: next(iter(limits)))
+@pytest.mark.parametrize(
+    "limits", [{"instances": 5}, {"cores": 10}, {"ram": 512 * 5}], ids=lambda limits: next(iter(limits))
+)
 def test_a_quota_is_reached_and_never_passed(databases: Databases, limits: dict[str, int]) -> None:
     cell_id = cell_of(databases)
     demand = Demand("p", "u", ONE, {**NO_LIMIT, **limits})

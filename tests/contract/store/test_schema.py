@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from tests.contract.store.conftest import Databases
 
 from kilonova.kit.db.engine import Database
 from kilonova.kit.db.migrate import Schema, UnknownRevision
-from tests.contract.store.conftest import Databases
 
 _NAMED = {"api": 0, "cell": 1}
 

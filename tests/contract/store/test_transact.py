@@ -4,11 +4,11 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+from tests.contract.store.conftest import Databases
+from tests.contract.store.samples import LATER, NOW, add_servers, server
 
 from kilonova.kit.db.engine import DatabaseBusy
 from kilonova.store import server_mappings, servers
-from tests.contract.store.conftest import Databases
-from tests.contract.store.samples import LATER, NOW, add_servers, server
 
 
 def test_two_who_wait_for_each_other_both_finish(databases: Databases) -> None:

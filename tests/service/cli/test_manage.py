@@ -69,9 +69,7 @@ def test_versions_are_printed(site: Site, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.strip() == "0001"
 
 
-def test_create_cell_tells_its_uuid_once_and_refuses_a_second(
-    site: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_create_cell_tells_its_uuid_once_and_refuses_a_second(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.ready()
     assert site.manage("cell_v2", "create_cell", "--name", "one", "--verbose") == 0
     uuid = capsys.readouterr().out.strip()

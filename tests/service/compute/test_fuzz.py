@@ -3,6 +3,7 @@
 Bodies come from the endpoints' own schemas, so that they get past validation as often as they do not.
 """
 
+import json
 import random
 import string
 import time
@@ -148,12 +149,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 def _path(endpoint: Endpoint, rng: random.Random) -> str:
-    parts = []
-    for part in endpoint.path.split("/"):
-        if part.startswith("{"):
-            part = quote(rng.choice(_UUIDS * 3 + _WILD_TEXT) or "x", safe="")
-        parts.append(part)
-    return "/".join(parts)
+    def filled(part: str) -> str:
+        return quote(rng.choice(_UUIDS * 3 + _WILD_TEXT) or "x", safe="") if part.startswith("{") else part
+
+    return "/".join(map(filled, endpoint.path.split("/")))
 
 
 def _schema(schema: Schema | None, version: tuple[int, int]) -> Any:
@@ -200,8 +199,6 @@ def _body(endpoint: Endpoint, version: tuple[int, int], rng: random.Random, make
     try:
         return codec.dumps(value)
     except (TypeError, ValueError):  # integers beyond 64 bits: the standard library writes them
-        import json  # noqa: PLC0415  # only here
-
         return json.dumps(value).encode()
 
 
@@ -274,8 +271,6 @@ def test_placement_never_breaks(cloud: Cloud) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=wild, wrap=st.sampled_from(["server", "os-server-external-events", None]))
 def test_wild_bodies_never_break_a_create(cloud: Cloud, value: Any, wrap: str | None) -> None:
-    import json  # noqa: PLC0415  # only here
-
     body = json.dumps({wrap: value} if wrap else value)
     headers = {"X-Auth-Token": "admin:project", "Content-Type": "application/json"}
     result = cloud.client.simulate_post("/v2.1/servers", body=body, headers=headers)

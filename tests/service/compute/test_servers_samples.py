@@ -19,7 +19,7 @@ _CASES = [
     for entry in _SAMPLES
     for minor in dict.fromkeys((entry["since"], entry["until"]))
 ]
-_TYPES = {"string": str, "integer": int, "boolean": bool, "number": (int, float)}
+_TYPES: dict[str, type | tuple[type, ...]] = {"string": str, "integer": int, "boolean": bool, "number": (int, float)}
 _ADMIN_KEYS = ("OS-EXT-SRV-ATTR:host", "host_status")
 # Values that differ by nature: what the sample's server has and ours has not, or the other way round.
 _EITHER = {
@@ -149,7 +149,7 @@ def test_reply_is_shaped_like_the_sample(entry: dict[str, Any], minor: int, worl
         path += f"?{_QUERIES[name]}"
     if "with-marker" in name:
         path += f"?marker={world.first_action}"
-    body = None if entry["method"] == "GET" else _body(name, minor, world)
+    body: Any = None if entry["method"] == "GET" else _body(name, minor, world)
     if name.endswith("server-create-resp") or "multiple" in name:
         body["server"]["networks"] = "none" if minor >= 37 else [{"uuid": world.network}]
     admin = _is_admins(entry["shape"]) or entry["path"] == "/os-server-external-events"

@@ -9,14 +9,14 @@ from typing import Any
 
 import falcon.testing
 import pytest
+from tests.service.cloud import Cloud, running
 
 from kilonova.domain.guest_data import EC2_VERSIONS, VERSIONS, GuestDataOptions
 from kilonova.kit.clock import ManualClock
 from kilonova.metadata.app import build
 from kilonova.metadata.options import MetadataOptions, ProxyOptions, ServiceOptions
-from tests.service.cloud import Cloud, running
 
-SECRET = "keep this"  # noqa: S105  # of a test
+SECRET = "keep this"
 SCRIPT = b"#!/bin/sh\necho hello\n"
 
 
@@ -178,6 +178,11 @@ def test_password_is_set_once(guest: Guest) -> None:
     assert client.simulate_post(path, headers=guest.headers(), body="c2VjcmV0").status_code == 200
     assert client.simulate_get(path, headers=guest.headers()).text == "c2VjcmV0"
     assert client.simulate_post(path, headers=guest.headers(), body="again").status_code == 409
+    own = f"/servers/{guest.server['id']}/os-server-password"
+    assert guest.cloud.call("GET", own).json == {"password": "c2VjcmV0"}
+    assert guest.cloud.call("GET", own, token="other:elsewhere").status_code == 404
+    assert guest.cloud.call("DELETE", own).status_code == 204
+    assert guest.cloud.call("GET", own).json == {"password": ""}
     assert client.simulate_get("/openstack/2012-08-10/password", headers=guest.headers()).status_code == 404
 
 

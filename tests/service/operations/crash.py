@@ -154,3 +154,5 @@ class Story:
     end: str
     meanwhile: Callable[[Site, str], None] = lambda _site, _uuid: None
     """What users do while the conductor is dead."""
+    kind: str = "create"
+    """Stories of one kind need not try the same boundary twice."""

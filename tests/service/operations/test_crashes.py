@@ -1,6 +1,7 @@
 """A conductor dies at every step boundary of every story; the next one must leave nothing stuck, leaked or lost."""
 
 import sys
+from collections import defaultdict
 
 import pytest
 from tests.service.cloud import wait_for
@@ -54,23 +55,33 @@ def _no_ports(site: Site) -> str:
 
 STORIES = (
     Story("build", _build, "active"),
-    Story("build that no host can do", _failing, "error"),
     Story("build on the second host", _second_host, "active"),
+    Story("build that no host can do", _failing, "error"),
     Story("build without ports", _no_ports, "error"),
-    Story("delete", _delete, "deleted"),
-    Story("delete of a failed build", _delete_failed, "deleted"),
-    Story("delete while building", _build, "deleted", meanwhile=lambda site, uuid: site.delete(uuid)),
-    Story("delete while going to the second host", _second_host, "deleted", meanwhile=lambda s, u: s.delete(u)),
+    Story("delete", _delete, "deleted", kind="delete"),
+    Story("delete of a failed build", _delete_failed, "deleted", kind="delete without a host"),
+    Story(
+        "delete while building, then going to the second host",
+        _second_host,
+        "deleted",
+        meanwhile=lambda site, uuid: site.delete(uuid),
+        kind="delete while building",
+    ),
 )
 
 
+TRIED: defaultdict[str, set[str]] = defaultdict(set)
+
+
 def boundaries(site: Site, story: Story) -> list[str]:
-    """Where the story's conductor passes, when it is left alone."""
+    """Where the story's conductor passes when it is left alone, without what earlier stories of its kind have tried."""
     uuid, fuse = story.begin(site), Fuse()
     with site.conducting(fuse):
         site.settle(uuid)
     calm(site)
-    return fuse.seen
+    new = [where for where in fuse.seen if where not in TRIED[story.kind]]
+    TRIED[story.kind].update(new)
+    return new
 
 
 def calm(site: Site) -> None:
@@ -101,5 +112,5 @@ def test_a_conductor_may_die_anywhere(site: Site, story: Story) -> None:
         sys.stdout.write(f"{story.name:40} {where:32} {'; '.join(wrong) or story.end}\n")
     survived = sum(not wrong for wrong in outcome.values())
     sys.stdout.write(f"{survived} of {len(places)} boundaries survived\n")
-    assert len(places) >= 8
+    assert places
     assert survived == len(places), {where: wrong for where, wrong in outcome.items() if wrong}

@@ -49,9 +49,9 @@ class Meeting:
 
     def claim(self, wanted: Any) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            self._barrier.wait(2)
+            self._barrier.wait(0.5)
             self._resources.claim(wanted)
-            self._barrier.wait(2)
+            self._barrier.wait(0.5)
             return
         if self._resources.allocation(wanted.consumer) is None:
             self._resources.claim(wanted)

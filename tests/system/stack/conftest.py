@@ -1,10 +1,8 @@
 """The companion services and one deployment of separate processes beside them, for all tests of the folder."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
 from deployment.services import Deployment
 from deployment.stack import NoStack, Stack
 

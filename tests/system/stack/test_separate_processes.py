@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from deployment.client import Client, until
 from deployment.services import Deployment
 
@@ -99,7 +98,7 @@ def test_the_compute_service_opens_no_database(deployment: Deployment) -> None:
     pid = deployment.pids()["compute"]
     loaded = Path(f"/proc/{pid}/maps").read_text()
     assert "sqlalchemy" not in loaded
-    inodes = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+    inodes = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
     peers = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     mine = [row[2] for row in peers if f"socket:[{row[9]}]" in inodes]
     assert not [peer for peer in mine if peer.endswith(f":{13306:04X}")]

@@ -23,7 +23,9 @@ NETWORK = ("iproute2", "dnsmasq-base", "nftables")
 CONSOLE = ("novnc",)
 RUN = (*HYPERVISOR, *NETWORK, *CONSOLE, *guest_image.PACKAGES, *guest_image.OPTIONAL_PACKAGES)
 """All that ``make up`` needs."""
-TEST = ("openssl", "openssh-client", *RUN)
+DATABASES = ("mariadb-server", "postgresql")
+"""What the store is tested on besides SQLite, as private servers of the tests."""
+TEST = ("openssl", "openssh-client", *DATABASES, *RUN)
 """All that the tests need besides a browser."""
 BROWSERS = {"debian": ("chromium",)}
 """Headless browser of the console test; Ubuntu has it as a snap only, there the test is skipped."""

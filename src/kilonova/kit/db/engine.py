@@ -28,6 +28,10 @@ from kilonova.kit.options import opt
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 _DEADLOCK_CODES = {1205, 1213, 1020, "40001", "40P01", "55P03"}
+_NO_SUCH_SAVEPOINT = 1305
+_BAD_PATTERN = "2201B"
+_BAD_PATTERNS = {1139, *range(3685, 3700)}
+"""MariaDB's, and those of MySQL 8 (ER_REGEXP_…)."""
 _ATTEMPTS = 12
 
 
@@ -153,11 +157,27 @@ def is_contention(error: DBAPIError) -> bool:
     if getattr(original, "sqlstate", None) in _DEADLOCK_CODES:
         return True
     args: tuple[Any, ...] = getattr(original, "args", ())
+    if args and args[0] == _NO_SUCH_SAVEPOINT:
+        # MySQL ends the whole transaction on a deadlock, and then says this of the savepoint to go back to.
+        return "SAVEPOINT" in str(original)
     return bool(args) and args[0] in _DEADLOCK_CODES
 
 
+def is_bad_pattern(error: DBAPIError) -> bool:
+    """The database could not read a regular expression."""
+    original = error.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return "user-defined function" in str(original)
+    if getattr(original, "sqlstate", None) == _BAD_PATTERN:
+        return True
+    args: tuple[Any, ...] = getattr(original, "args", ())
+    return bool(args) and args[0] in _BAD_PATTERNS
+
+
 def _preferred_driver(url: str) -> str:
-    """``mysql://`` and ``postgresql://`` without a driver get one that is installed."""
+    """``mysql://`` and ``postgresql://`` without a driver get one that is installed; ``mariadb`` means ``mysql``."""
+    if url.startswith("mariadb"):
+        url = f"mysql{url.removeprefix('mariadb')}"  # one dialect, which asks the server which of the two it is
     if url.startswith(("mysql://", "mysql+pymysql://")):
         rest = url.split("://", 1)[1]
         try:

@@ -10,7 +10,10 @@ Order = Sequence[tuple[Any, str]]
 
 
 def total(column: Any) -> Any:
-    """A sortable form: NULL sorts first on every database."""
+    """A sortable form: NULL sorts first on every database, and true after false."""
+    if isinstance(column.type, sa.Boolean):
+        # PostgreSQL compares booleans with nothing else, and SQLAlchemy not at all by < and >.
+        return sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0), else_=-1)
     if not column.nullable:
         return column
     return sa.func.coalesce(column, "" if isinstance(column.type, sa.String) else -1)

@@ -60,6 +60,26 @@ def _strpos(element: Any, compiler: Any, **options: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **options)})"
 
 
+class matching(GenericFunction[bool]):  # noqa: N801  # SQL functions are lower case
+    """Does a text match a regular expression, case and all? PostgreSQL's "C" knows no letters beyond ASCII."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "matching"
+
+
+@compiles(matching)
+def _regexp(element: Any, compiler: Any, **options: Any) -> str:
+    text, pattern = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({text} REGEXP {pattern})"
+
+
+@compiles(matching, "postgresql")
+def _tilde(element: Any, compiler: Any, **options: Any) -> str:
+    text, pattern = (compiler.process(clause, **options) for clause in element.clauses)
+    return f'(({text}) COLLATE "default" ~ ({pattern}))'
+
+
 def holds(column: Any, literal: str) -> Any:
     """``literal`` occurs in the text of ``column``."""
     return position(column, literal) > 0

@@ -279,8 +279,8 @@ class _Exchange:
             body = codec.loads(data)
         except ValueError as error:
             raise Invalid(f"The request body is not valid JSON: {error}") from None
-        if b"\\u0000" in data and _has_nul(body):
-            raise Invalid("The request body has a NUL character")
+        if b"\\u0000" in data and (where := _nul_place(body)) is not None:
+            raise Invalid(f"Invalid input for field/attribute {where}. It has a NUL character")
         return body
 
     def _check(self, endpoint: Endpoint, call: Call) -> None:
@@ -355,13 +355,18 @@ def _query(req: falcon.Request) -> dict[str, list[str]]:
     return {k: v if isinstance(v, list) else [v] for k, v in raw.items()}
 
 
-def _has_nul(value: Any) -> bool:
-    """Is there a NUL in any text of a document?"""
+def _nul_place(value: Any, path: str = "") -> str | None:
+    """Where in a document a text has a NUL; None when none has."""
     if isinstance(value, str):
-        return "\0" in value
+        return (path or "body") if "\0" in value else None
     if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
-    return isinstance(value, list) and any(_has_nul(inner) for inner in value)
+        if any("\0" in key for key in value):
+            return path or "body"
+        inner: Any = value.items()
+    else:
+        inner = enumerate(value) if isinstance(value, list) else ()
+    places = (_nul_place(entry, f"{path}/{key}".lstrip("/")) for key, entry in inner)
+    return next((place for place in places if place is not None), None)
 
 
 def _by_action(candidates: Sequence[Endpoint], call: Call) -> list[Endpoint]:

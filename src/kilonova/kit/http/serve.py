@@ -11,6 +11,7 @@ from cheroot import wsgi
 from kilonova.kit.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
+_STOP_SECONDS = 10.0
 
 
 class PortTaken(Unavailable):
@@ -45,7 +46,10 @@ class ThreadedServer:
 
     def stop(self) -> None:
         """Finish running requests and close the port."""
-        self._server.stop()
+        # cheroot has been seen to wait for ever for a worker thread that had ended: that must not keep a process alive.
+        stopping = threading.Thread(target=self._server.stop, name=f"stop-{self.name}", daemon=True)
+        stopping.start()
+        stopping.join(timeout=_STOP_SECONDS)
         if self._thread is not None:
             self._thread.join(timeout=10)
 

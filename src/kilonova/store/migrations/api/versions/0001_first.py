@@ -68,7 +68,7 @@ def _flavors() -> None:
         sa.Column("root_gb", sa.Integer(), nullable=False),
         sa.Column("ephemeral_gb", sa.Integer(), nullable=False),
         sa.Column("swap_mb", sa.Integer(), nullable=False),
-        sa.Column("rxtx_factor", sa.Float(), nullable=False),
+        sa.Column("rxtx_factor", sa.Double(), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("description", types.JsonText, nullable=True),
