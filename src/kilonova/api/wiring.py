@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.options import opt
+from kilonova.kit.recent import Recent
 from kilonova.store.cells import Store
 
 
@@ -97,6 +98,8 @@ class Compute:
     """domain.quota.QuotaOptions."""
     images: Any = None
     """clients.glance contract."""
+    recent_images: Recent[Any] = field(default_factory=lambda: Recent(5.0))
+    """Active images as the callers of the last seconds saw them."""
     networks: Any = None
     """clients.neutron contract."""
     resources: Any = None

@@ -31,6 +31,8 @@ class KilonovaError(Exception):
     template: ClassVar[str] = "{message}"
     code: ClassVar[str | None] = None
     """Machine-readable code where an API has them (placement from 1.23)."""
+    told: ClassVar[str | None] = None
+    """What users of an API are told instead, where the message is for operators."""
 
     def __init__(self, message: str | None = None, **fields: Any) -> None:
         self.fields = fields if message is None else {"message": message, **fields}

@@ -13,7 +13,8 @@ Only this module and its siblings in ``kit`` know oslo.config.
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from oslo_config import cfg, sources
@@ -23,6 +24,10 @@ from kilonova.kit.errors import Invalid
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 _OPT_TYPES: dict[type, Any] = {str: cfg.StrOpt, int: cfg.IntOpt, float: cfg.FloatOpt, bool: cfg.BoolOpt}
+_REFERENCE = re.compile(r"\\\$|\$\$|\$\{?([_a-z][._a-z0-9]*)", re.IGNORECASE)
+"""What oslo.config takes for the name of another option inside a value."""
+_LIBRARIES = ("oslo_", "keystone_authtoken", "cors", "profiler", "vif_plug_", "os_vif_", "os_brick")
+"""How sections begin whose options are for libraries to know."""
 
 
 class BadConfiguration(Invalid):
@@ -39,8 +44,45 @@ def opt(default: Any, help_text: str, *, name: str | None = None, **details: Any
     """
     metadata = {"help": help_text, "name": name, "details": details}
     if isinstance(default, list | dict):
-        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        field: Any = dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    else:
+        field = dataclasses.field(default=default, metadata=metadata)
+    field.__class__ = _Declared
+    return field
+
+
+_SECTIONS: list[type[Any]] = []
+"""Classes with options, as far as their modules are loaded: where options are found that others name by ``$``."""
+
+
+class _Declared(dataclasses.Field[Any]):
+    """A field that tells of the class it is in."""
+
+    __slots__ = ()
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        super().__set_name__(owner, name)  # type: ignore[misc]  # the type stubs lack it
+        if owner not in _SECTIONS:
+            _SECTIONS.append(owner)
+
+
+def _declared(group: str, name: str) -> Any:
+    """An option by its section and name, of the classes that are loaded; None when no class declares it."""
+    for cls in _SECTIONS:
+        if getattr(cls, "GROUP", None) == group:
+            for option in options_of(cls):
+                if option.dest == name:
+                    return option
+    return None
+
+
+def references(value: Any) -> Iterator[str]:
+    """Names that a value has behind ``$``."""
+    if isinstance(value, str):
+        yield from (match[1].rstrip(".") for match in _REFERENCE.finditer(value) if match[1])
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from references(part)
 
 
 def _option(field: "dataclasses.Field[Any]", hint: Any) -> Any:
@@ -85,31 +127,108 @@ class Configuration:
         """Values of section ``cls``; ``group`` reads the same options from another section."""
         where = group or cls.GROUP  # type: ignore[attr-defined]  # every section class names its group
         register(self.oslo, cls, where)
+        self._register_named(where, [*(o.default for o in options_of(cls)), *self.values(where).values()])
         source = self.oslo if where == "DEFAULT" else getattr(self.oslo, where.replace("-", "_"))
         fields = [f for f in dataclasses.fields(cls) if "help" in f.metadata]  # type: ignore[arg-type]
-        try:
-            values = {f.name: getattr(source, (f.metadata["name"] or f.name).replace("-", "_")) for f in fields}
-        except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError) as error:
-            raise BadConfiguration(reason=f"section [{where}]: {error}") from error
-        return cls(**values)
+        return cls(**{f.name: _value(source, where, f.metadata["name"] or f.name) for f in fields})
+
+    def _register_named(self, group: str, values: Iterable[Any]) -> None:
+        """Options that these values of ``group`` name by ``$`` must be there when the values are read."""
+        for reference in [name for value in values for name in references(value)]:
+            other, _, name = reference.rpartition(".")
+            places = [other] if other else list(dict.fromkeys((group, "DEFAULT")))
+            if any(_registered(self.oslo, place, name) for place in places):
+                continue
+            for place in places:
+                option = _declared(place, name)
+                if option is not None:
+                    self.oslo.register_opt(option, group=None if place == "DEFAULT" else place)
+                    self._register_named(place, [option.default, self.values(place).get(name)])
+                    break
 
     def override(self, cls: type[Any], values: Mapping[str, Any]) -> None:
         """Set options of a section, over what the files say: for arguments of the command line."""
         register(self.oslo, cls)
         for name, value in values.items():
-            self.oslo.set_override(name, value, group=None if cls.GROUP == "DEFAULT" else cls.GROUP)
+            _override(self.oslo, cls.GROUP, name, value)
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
         """Register options that a library declares itself, as oslo.config objects."""
         self.oslo.register_opts(list(options), group=group)
 
+    def _files(self) -> Sequence[Mapping[str, Any]]:
+        namespace = self.oslo._namespace  # noqa: SLF001  # oslo.config has no public view of unregistered options
+        latest_first: Sequence[Mapping[str, Any]] = getattr(namespace, "_parsed", []) if namespace else []
+        return latest_first[::-1]
+
+    def groups(self) -> list[str]:
+        """Sections that the files have, known or not."""
+        return list(dict.fromkeys(group for parsed in self._files() for group in parsed))
+
     def values(self, group: str) -> Mapping[str, Any]:
         """Raw strings of a whole section as the files have them, unknown options too."""
-        namespace = self.oslo._namespace  # noqa: SLF001  # oslo.config has no public view of unregistered options
         found: dict[str, Any] = {}
-        for parsed in getattr(namespace, "_parsed", []) if namespace else []:
+        for parsed in self._files():
             found.update({k: v[-1] for k, v in parsed.get(group, {}).items()})
         return found
+
+
+def unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -> list[str]:
+    """``[section] option`` of everything in the files that none of the sections declares, in order.
+
+    Sections of libraries, and those that say how to log in to a neighbour, are not looked at: what they may hold is
+    for keystoneauth's plugins to know.
+    """
+    known = _names(known_sections)
+    found: list[str] = []
+    for group in configuration.groups():
+        given = configuration.values(group)
+        if group.startswith(_LIBRARIES) or "auth_type" in given or "auth_section" in given:
+            continue
+        names = [name for name in given if (group, name) not in known]
+        found += [f"[{group}] {name}" for name in names if not _registered(configuration.oslo, group, name)]
+    return found
+
+
+def warn_unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -> None:
+    """A line in the log for every option that has no effect here, retired ones too; for the start of a service."""
+    for name in unknown(configuration, known_sections):
+        LOG.warning("Option %s is not known and has no effect", name)
+
+
+def _names(sections: Iterable[type[Any]]) -> Collection[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for cls in sections:
+        for option in options_of(cls):
+            found.add((cls.GROUP, option.dest))  # what files call it; a dash in its present name is not read there
+            for old in option.deprecated_opts:
+                name = old.name or option.dest
+                found |= {(old.group or cls.GROUP, form) for form in (name, name.replace("-", "_"))}
+    return found
+
+
+def _registered(conf: Any, group: str, name: str) -> bool:
+    if group == "DEFAULT":
+        return name in conf._opts  # noqa: SLF001  # oslo.config lists registered options nowhere else
+    return group in conf._groups and name in conf._groups[group]._opts  # noqa: SLF001  # the same
+
+
+def _value(source: Any, group: str, name: str) -> Any:
+    try:
+        return getattr(source, name.replace("-", "_"))
+    except cfg.NoSuchOptError as error:
+        reason = f"[{group}] {name} names ${error.opt_name}, which is no option; write $$ where a dollar sign is meant"
+    except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError, ValueError) as error:
+        reason = f"[{group}] {name}: {error}"
+    raise BadConfiguration(reason=reason)
+
+
+def _override(conf: Any, group: str, name: str, value: Any) -> None:
+    """Raises BadConfiguration for a value that the option cannot have."""
+    try:
+        conf.set_override(name, value, group=None if group == "DEFAULT" else group)
+    except ValueError as error:
+        raise BadConfiguration(reason=f"[{group}] {name}: {error}") from error
 
 
 def register(conf: Any, cls: type[Any], group: str | None = None) -> None:
@@ -188,7 +307,7 @@ class _Overridden(Configuration):
         names = {f.metadata["name"] or f.name for f in dataclasses.fields(cls) if "help" in f.metadata}  # type: ignore[arg-type]
         for name, value in self._pending.get(where, {}).items():
             if name in names:
-                self.oslo.set_override(name, value, group=None if where == "DEFAULT" else where)
+                _override(self.oslo, where, name.replace("-", "_"), value)
         return super().section(cls, group)
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
@@ -197,7 +316,10 @@ class _Overridden(Configuration):
         pending = self._pending.get(group, {})
         for option in declared:
             if option.dest in pending:
-                self.oslo.set_override(option.dest, pending[option.dest], group=group)
+                _override(self.oslo, group, option.dest, pending[option.dest])
+
+    def groups(self) -> list[str]:
+        return list(self._pending)
 
     def values(self, group: str) -> Mapping[str, Any]:
         return self._pending.get(group, {})

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kilonova.domain.lifecycle import LIFECYCLE
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.clock import stamp
 from kilonova.kit.timers import Timers
 from kilonova.operations.work import LEASE, TRANSIENT, Cancelled, LeaseLost, Outcome, Row, ServerGone, Tools, Work
@@ -151,6 +151,11 @@ class Journal:
             self.ring(cell_id, operation_id)
 
     def _run(self, work: Work, verb: Verb) -> float | None:
+        with logs.working_for(work.operation["request_id"]):
+            return self._worked(work, verb)
+
+    def _worked(self, work: Work, verb: Verb) -> float | None:
+        """Run the verb and record how it ended; returns seconds after which to look again."""
         try:
             command = codec.unpack(codec.loads(work.operation["command"]), verb.command)
             outcome = verb.run(work, command)

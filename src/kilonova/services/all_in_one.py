@@ -115,11 +115,14 @@ class AllInOne:
         store = self._store()
         tools = tools_of(self.configuration, store, self.bus, others, clock=self.clock)
         self._api(auth, store, others)
-        self._run(Conductor(tools, self.bus, self.process.host_name, binaries=("nova-conductor", "nova-scheduler")))
         options = MetadataOptions.of(self.configuration)
         self._serve("metadata", build_metadata(store, options, self.clock), threads=4)
         driver = driver_of(self.configuration, self.process, others.images)
-        self._run(ComputeHost(self.configuration, driver, self.bus, others.resources, self.process.host_name))
+        host = self.process.host_name
+        self._run(Conductor(tools, self.bus, host, binaries=("nova-conductor", "nova-scheduler")))
+        self._run(ComputeHost(self.configuration, driver, self.bus, others.resources, host))
+        # Operations that go on need the host, so the conductor stops first.
+        self._stops[-2:] = reversed(self._stops[-2:])
         self._run(NoVncProxy(NoVncOptions.of(self.configuration), redeemer(self.bus), clock=self.clock))
 
     def _run(self, part: Any) -> None:

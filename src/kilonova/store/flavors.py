@@ -100,12 +100,17 @@ def _usable(project_id: str | None) -> Any:
     return sa.or_(_C.is_public.is_(sa.true()), _C.id.in_(access))
 
 
+_ANY = sa.select(flavors).where(_C.flavor_id == sa.bindparam("wanted"))
+_ACCESS = sa.select(flavor_projects.c.flavor_id).where(flavor_projects.c.project_id == sa.bindparam("project"))
+_USABLE = _ANY.where(sa.or_(_C.is_public.is_(sa.true()), _C.id.in_(_ACCESS)))
+
+
 def find(connection: Connection, flavor_id: str, *, project_id: str | None, see_all: bool = False) -> Row:
     """A flavor by its id; private ones only for projects with access unless ``see_all``. Raises FlavorNotFound."""
-    query = sa.select(flavors).where(_C.flavor_id == flavor_id)
-    if not see_all:
-        query = query.where(_usable(project_id))
-    found = row(connection, query)
+    if see_all:
+        found = row(connection, _ANY, {"wanted": flavor_id})
+    else:
+        found = row(connection, _USABLE, {"wanted": flavor_id, "project": project_id})
     if found is None:
         raise FlavorNotFound(flavor_id=flavor_id)
     return found

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.rows import Row, row, rows
 from kilonova.kit.db.types import holds
-from kilonova.store.cell_tables import server_passwords, servers
+from kilonova.store.cell_tables import server_passwords, servers, services
 
 _C = servers.c
 HEAVY = frozenset({"user_data", "networks", "block_devices", "network_info", "personality", "key_data"})
@@ -21,6 +21,18 @@ NARROW = (_C.uuid, _C.revision, _C.host)
 BRIEF = (_C.uuid, _C.name)
 _ONE = sa.select(servers).where(_C.uuid == sa.bindparam("wanted"))
 _ONE_LIVING = _ONE.where(_C.deleted == 0)
+_S = services.c
+_WITH_SERVICE = (
+    sa.select(
+        servers,
+        _S.disabled.label("service_disabled"),
+        _S.forced_down.label("service_forced_down"),
+        _S.last_seen.label("service_last_seen"),
+    )
+    .select_from(servers.outerjoin(services, sa.and_(_S.host == _C.host, _S.binary == "nova-compute")))
+    .where(_C.uuid == sa.bindparam("wanted"))
+)
+_LIVING_WITH_SERVICE = _WITH_SERVICE.where(_C.deleted == 0)
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
@@ -31,6 +43,11 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 def get(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
     """A server by UUID; deleted ones only when asked for."""
     return row(connection, _ONE if deleted else _ONE_LIVING, {"wanted": uuid})
+
+
+def get_with_service(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
+    """A server and the state of its host's compute service (``service_…``, None without a host)."""
+    return row(connection, _WITH_SERVICE if deleted else _LIVING_WITH_SERVICE, {"wanted": uuid})
 
 
 def get_many(connection: Connection, uuids: Collection[str], columns: Sequence[Any] = ()) -> list[Row]:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,10 @@ class Plant(Cloud):
         path = self.directory / "trace"
         begun = path.stat().st_size if path.exists() else 0
         run()
+        size = -1
+        while size != path.stat().st_size:  # the last boundaries come after what everybody sees
+            size = path.stat().st_size
+            time.sleep(0.5)
         return list(dict.fromkeys(path.read_bytes()[begun:].decode().split()))
 
     # -- the world --

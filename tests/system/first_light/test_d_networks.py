@@ -40,6 +40,7 @@ def test_network_subnet_port_router(shell: Shell) -> None:
 
 def test_a_floating_ip_and_security_group_lead_to_a_server(shell: Shell, tmp_path: Path) -> None:
     shell.run(f"keypair create --private-key {tmp_path}/key key1")
+    (tmp_path / "key").chmod(0o600)
     shell.run("security group create web")
     create = "server create --flavor m1.tiny --image tinyguest --network private"
     shell.run(f"{create} --security-group web --key-name key1 --wait floats1")
@@ -73,5 +74,7 @@ def test_the_default_group_is_found_as_the_readme_says(shell: Shell) -> None:
 def test_networks_by_themselves_and_none(shell: Shell) -> None:
     shell.run("server create --flavor m1.tiny --image tinyguest --nic none --wait alone1")
     assert shell.json("server show alone1")["addresses"] == {}
-    shell.run("server delete --wait alone1")
-    shell.refused("server create --flavor m1.tiny --image tinyguest --network nowhere x", "No Network found for nowhere")
+    shell.run("server delete alone1")
+    shell.refused(
+        "server create --flavor m1.tiny --image tinyguest --network nowhere x", "No Network found for nowhere"
+    )

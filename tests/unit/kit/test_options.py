@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 from oslo_config import cfg
 
-from kilonova.kit.options import from_mapping, load, opt
+from kilonova.kit.options import BadConfiguration, Configuration, from_mapping, load, opt, unknown, warn_unknown
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,103 @@ def test_apart_libraries_register_what_they_like(tmp_path: Path) -> None:
     apart = configuration.apart()
     apart.register_opt(cfg.StrOpt("host", default="a library's own"))
     assert apart.host == "file"
+
+
+@dataclass(frozen=True)
+class Place:
+    GROUP: ClassVar[str] = "DEFAULT"
+    test_state_path: str = opt("/var/lib/test", "where things are")
+
+
+@dataclass(frozen=True)
+class Paths:
+    GROUP: ClassVar[str] = "test_paths"
+    disks: str = opt("$test_state_path/disks", "names an option of another section")
+    staged: str = opt("${disks}/staged", "names an option of its own")
+    far: str = opt("$test_paths.disks/far", "names an option by its section")
+    many: list[str] = opt(["$test_state_path/a", "b"], "names one in a list")
+    dashed: int = opt(1, "has a dash in its name", name="is-dashed", min=0, deprecated_name="was-dashed")
+    secret: str | None = opt(None, "may have a dollar sign", secret=True)
+
+
+def written(folder: Path, text: str) -> Configuration:
+    (folder / "nova.conf").write_text(text)
+    return load("program", ["--config-file", str(folder / "nova.conf")])
+
+
+def test_defaults_may_name_options_that_nobody_has_read_yet() -> None:
+    paths = from_mapping({}).section(Paths)
+    assert (paths.disks, paths.staged) == ("/var/lib/test/disks", "/var/lib/test/disks/staged")
+    assert (paths.far, paths.many) == ("/var/lib/test/disks/far", ["/var/lib/test/a", "b"])
+    given = from_mapping({"DEFAULT": {"test_state_path": "/srv"}})
+    given.section(Place)
+    assert given.section(Paths).staged == "/srv/disks/staged"
+
+
+def test_files_may_name_options_that_nobody_has_read_yet(tmp_path: Path) -> None:
+    text = "[DEFAULT]\ntest_state_path = /srv\n[test_paths]\ndisks = $test_state_path/x\nsecret = pa$$word\n"
+    paths = written(tmp_path, text).section(Paths)
+    assert (paths.disks, paths.staged, paths.secret) == ("/srv/x", "/srv/x/staged", "pa$word")
+
+
+def test_what_names_no_option_is_refused_by_name(tmp_path: Path) -> None:
+    configuration = written(tmp_path, "[test_paths]\nsecret = pa$word\n")
+    with pytest.raises(BadConfiguration, match=r"\[test_paths\] secret names \$word, .* write \$\$"):
+        configuration.section(Paths)
+
+
+@pytest.mark.parametrize(("value", "reason"), [("many", "invalid literal|int"), ("-1", "min|less")])
+def test_bad_values_are_refused_by_name(tmp_path: Path, value: str, reason: str) -> None:
+    in_file = written(tmp_path, f"[test_paths]\nis_dashed = {value}\n")
+    for configuration in (in_file, from_mapping({"test_paths": {"is-dashed": value}})):
+        with pytest.raises(BadConfiguration, match=rf"\[test_paths\] is.dashed.*({reason})"):
+            configuration.section(Paths)
+    with pytest.raises(BadConfiguration, match=r"\[test_paths\] is_dashed"):
+        from_mapping({}).override(Paths, {"is_dashed": value})
+
+
+def test_unreadable_files_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration, match=r"nova\.conf"):
+        written(tmp_path, "[DEFAULT\n")
+    with pytest.raises(BadConfiguration, match=r"none\.conf"):
+        load("program", ["--config-file", str(tmp_path / "none.conf")])
+
+
+def test_what_no_section_knows_is_told_once_and_harms_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = ["[DEFAULT]", "test_state_path = /srv", "retired = 1", "[test_paths]", "was-dashed = 5", "disk = typo"]
+    lines += [
+        "[gone]",
+        "x = $y",
+        "[neutron]",
+        "auth_type = password",
+        "username = u",
+        "[oslo_messaging_rabbit]",
+        "a = b",
+    ]
+    configuration = written(tmp_path, "\n".join(lines))
+    warn_unknown(configuration, [Place, Paths])
+    names = [record.getMessage() for record in caplog.records]
+    assert names == [
+        f"Option {name} is not known and has no effect"
+        for name in ("[DEFAULT] retired", "[test_paths] disk", "[gone] x")
+    ]
+    assert configuration.section(Paths).dashed == 5
+    assert unknown(from_mapping({"test_paths": {"is_dashed": 1, "else": 2}}), [Paths]) == ["[test_paths] else"]
+
+
+def test_raw_values_come_from_the_last_file(tmp_path: Path) -> None:
+    (tmp_path / "more.conf").write_text("[any]\nthing = 2\n")
+    (tmp_path / "nova.conf").write_text("[any]\nthing = 1\nother = x\n")
+    files = [str(tmp_path / name) for name in ("nova.conf", "more.conf")]
+    configuration = load("program", files=files)
+    assert configuration.values("any") == {"thing": "2", "other": "x"}
+    assert configuration.groups() == ["any"]
+    assert configuration.values("none") == {}
+
+
+def test_options_that_a_library_registers_later_are_answered_from_the_mapping() -> None:
+    configuration = from_mapping({"them": {"url": "http://h", "retries": "3", "dashed-name": True}})
+    names = [cfg.StrOpt("url"), cfg.IntOpt("retries"), cfg.BoolOpt("dashed-name"), cfg.IntOpt("other", default=7)]
+    configuration.oslo.register_opts(names, group="them")
+    section = configuration.oslo.them
+    assert (section.url, section.retries, section.dashed_name, section.other) == ("http://h", 3, True, 7)

@@ -21,8 +21,10 @@ class ServerNotFound(NotFound):
     template = "Instance {uuid} could not be found."
 
 
-def find(call: Call, rule: str, *, deleted: bool = False, uuid: str | None = None) -> tuple[Cell, Row]:
-    """The server of the path and its cell. Raises ServerNotFound, NotAllowed."""
+def find(
+    call: Call, rule: str, *, deleted: bool = False, uuid: str | None = None, service: bool = False
+) -> tuple[Cell, Row]:
+    """The server of the path (``service``: with its host's service) and its cell. Raises ServerNotFound, NotAllowed."""
     wanted = uuid or call.params["server_id"]
     if not is_uuid(wanted):
         raise ServerNotFound(uuid=wanted)
@@ -31,7 +33,8 @@ def find(call: Call, rule: str, *, deleted: bool = False, uuid: str | None = Non
     if cell is None:
         raise ServerNotFound(uuid=wanted)
     with cell.database.read() as connection:
-        row = servers.get(connection, wanted, deleted=deleted)
+        read = servers.get_with_service if service else servers.get
+        row = read(connection, wanted, deleted=deleted)
     if row is None:
         raise ServerNotFound(uuid=wanted)
     target = target_of(row)

@@ -28,7 +28,11 @@ def resolve(call: Call, body: Mapping[str, Any], flavor: Any) -> dict[str, Any]:
     """Facts of the image as the server's row keeps them. Raises ImageUnusable, VolumesUnsupported."""
     image_id = _image_id(body)
     try:
-        image = call.app.images.get(call.context, image_id)
+        image = call.app.recent_images.get(
+            (image_id, call.context.token_key),
+            lambda: call.app.images.get(call.context, image_id),
+            keep=lambda found: found.status == "active",
+        )
     except ImageNotFound:
         raise ImageUnusable(reason=f"Image {image_id} could not be found.") from None
     if image.status != "active":

@@ -237,6 +237,19 @@ def host_statuses(call: Call, rows: Sequence[Any]) -> dict[str, str]:
         with cell.database.read() as connection:
             for service in host_rows.compute_services(connection, names):
                 found[service["host"]] = _host_status(service, oldest)
+    return _as_allowed(call, found)
+
+
+def host_status_of(call: Call, row: Any) -> dict[str, str]:
+    """The same for the one host of a row that was read with its service."""
+    if not row["host"]:
+        return {}
+    oldest = stamp(call.app.clock.now() - timedelta(seconds=call.app.compute.service_down_time))
+    service = {name: row[f"service_{name}"] for name in ("forced_down", "disabled", "last_seen")}
+    return _as_allowed(call, {row["host"]: _host_status(service, oldest)})
+
+
+def _as_allowed(call: Call, found: dict[str, str]) -> dict[str, str]:
     full = call.allow(views.HOST_STATUS_RULE, _own(call))
     return found if full else {host: "UNKNOWN" for host, status in found.items() if status == "UNKNOWN"}
 

@@ -5,7 +5,7 @@ from typing import Any
 from kilonova.api import fields
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding, views
-from kilonova.api.servers.listing import host_statuses
+from kilonova.api.servers.listing import host_status_of
 from kilonova.api.servers.schema import UPDATE
 from kilonova.kit.errors import Conflict
 from kilonova.kit.http.document import Document
@@ -32,14 +32,14 @@ def document(call: Call, row: Any, shape: Document) -> dict[str, Any]:
     if call.at_least(71) and '"group"' in row["hints"]:  # a server gets into a group by this hint alone
         with call.app.store.api.read() as connection:
             groups[row["uuid"]] = server_groups.of_server(connection, row["uuid"])
-    statuses = host_statuses(call, [row]) if "host_status" in views.groups_of(call, target) else {}
+    statuses = host_status_of(call, row) if "host_status" in views.groups_of(call, target) else {}
     found: list[dict[str, Any]] = views.documents(call, [row], shape, target, host_status=statuses, groups=groups)
     return found[0]
 
 
 def show(call: Call) -> Any:
     """One server; a deleted one is shown to administrators until it is purged."""
-    _cell, row = finding.find(call, _SHOW)
+    _cell, row = finding.find(call, _SHOW, service=True)
     return {"server": document(call, row, views.SHOW)}
 
 
@@ -56,7 +56,7 @@ def update(call: Call) -> Any:
     if values:
         with cell.database.write() as connection:
             servers.update(connection, row["uuid"], {**values, "updated_at": finding.now(call)})
-    _cell, changed = finding.find(call, _UPDATE)
+    _cell, changed = finding.find(call, _UPDATE, service=True)
     return {"server": document(call, changed, views.UPDATED)}
 
 

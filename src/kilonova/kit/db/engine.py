@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from kilonova.kit.errors import Conflict, Unavailable
@@ -32,6 +32,8 @@ _NO_SUCH_SAVEPOINT = 1305
 _BAD_PATTERN = "2201B"
 _BAD_PATTERNS = {1139, *range(3685, 3700)}
 """MariaDB's, and those of MySQL 8 (ER_REGEXP_…)."""
+_AWAY_CODES = {1040, 1044, 1045, 1049, 1053, 1158, 1159, 1160, 1161, 1203, 2002, 2003, 2005, 2006, 2013, 2026, 2055}
+"""MySQL's for: too many connections, access denied, no such database, shutting down, connection lost or refused."""
 _ATTEMPTS = 12
 
 
@@ -39,6 +41,7 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer, or stayed locked beyond the retries."""
 
     template = "The database is not available: {reason}"
+    told = "The database is not available now; try again soon"
 
 
 class DatabaseBusy(Conflict):
@@ -116,7 +119,8 @@ class Database:
         except DBAPIError as error:
             if is_contention(error):
                 raise DatabaseBusy(reason=str(error.orig)) from error
-            if error.connection_invalidated or isinstance(error, OperationalError):
+            if _is_away(error):
+                LOG.warning("The database does not answer: %s", error.orig)
                 raise DatabaseUnavailable(reason=str(error.orig)) from error
             raise
 
@@ -147,6 +151,17 @@ class Counter:
         finally:
             seen.extend(self.texts[start:])
             self.keep = False
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """The server or file cannot be reached, as opposed to a statement that it refuses."""
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    args: tuple[Any, ...] = getattr(error.orig, "args", ())
+    code = args[0] if args else None
+    if isinstance(code, int):
+        return code in _AWAY_CODES
+    return isinstance(error, OperationalError) and not str(error.orig).startswith(("no such", "near "))
 
 
 def is_contention(error: DBAPIError) -> bool:

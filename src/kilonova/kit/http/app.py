@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import falcon
 
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.context import Context, new_request_id
 from kilonova.kit.errors import Invalid, KilonovaError, NotFound
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
@@ -141,6 +141,7 @@ class _Exchange:
 
     def run(self, params: Mapping[str, str]) -> None:
         """Answer, whatever happens."""
+        logs.request_is(self.request_id)
         try:
             self._answer(params)
         except KilonovaError as error:
@@ -155,6 +156,8 @@ class _Exchange:
             self._drain()
         if status >= 500:  # noqa: PLR2004  # server errors
             LOG.warning("%s %s -> %s: %s", self.req.method, self.req.path, status, error)
+        if error.told is not None:
+            error = HttpError(status, error.told)
         content_type, body = self.service.error_format(status, error, self.request_id, self.version)
         self._send(status, content_type, body)
         for name, value in getattr(error, "headers", {}).items():
