@@ -19,7 +19,7 @@ from kilonova.api.policies import policy
 from kilonova.console.novnc import NoVncProxy
 from kilonova.console.options import NoVncOptions
 from kilonova.kit.auth import authenticator
-from kilonova.kit.clock import SystemClock
+from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.serve import ThreadedServer
@@ -48,7 +48,7 @@ from kilonova.services.notifier import Notifier
 from kilonova.services.parts import api_parts, open_store
 from kilonova.services.process import Neighbours, ProcessOptions, neighbours
 from kilonova.services.redeem import redeemer
-from kilonova.store import cells
+from kilonova.store import cells, operations
 from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, Store
 
 LOG = logging.getLogger(__name__)
@@ -113,6 +113,7 @@ class AllInOne:
         sessions = Sessions(self.configuration, self._mounts)
         networks.notify = Notifier(sessions, self.lab.url(8774)).changed
         store = self._store()
+        self._inherit(store)
         tools = tools_of(self.configuration, store, self.bus, others, clock=self.clock)
         self._api(auth, store, others)
         options = MetadataOptions.of(self.configuration)
@@ -190,6 +191,14 @@ class AllInOne:
         store = open_store(self.configuration)
         self._stops.append(store.dispose)
         return store
+
+    def _inherit(self, store: Store) -> None:
+        """Take over what a killed process left, at once: there is never another one on these databases."""
+        for cell in store.working:
+            with cell.database.write() as connection:
+                left = operations.orphan(connection, stamp(self.clock.now()))
+            if left:
+                LOG.info("Going on with %d operations of the process before", left)
 
     def _api(self, auth: Any, store: Store, others: Neighbours) -> None:
         compute = api_parts(self.configuration, store, others, self.bus, bell_of(self.bus), self.clock)

@@ -90,6 +90,11 @@ def prolong(connection: Connection, operation_id: str, owner: str, until: str) -
     return bool(connection.execute(operations.update().where(*mine).values(lease_until=until)).rowcount)
 
 
+def orphan(connection: Connection, now: str) -> int:
+    """End all leases: for the only conductor of its databases, as it starts. Returns how many there were."""
+    return int(connection.execute(operations.update().where(_O.state == "running").values(lease_until=now)).rowcount)
+
+
 def standing(connection: Connection, operation_id: str) -> Row | None:
     """``owner``, ``cancel`` and ``state`` of the operation."""
     query = sa.select(_O.owner, _O.cancel, _O.state).where(_O.id == operation_id)

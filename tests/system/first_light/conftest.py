@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from tests.system.first_light.newcomer import STATE, Newcomer, Shell
 
 from kilonova.cli import lab_claim
-from tests.system.first_light.newcomer import STATE, Newcomer, Shell
 
 
 def _newcomer() -> Iterator[Newcomer]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 PROGRAMS = Path(sys.executable).parent
-STATE = Path("/var/tmp/kn-test")  # noqa: S108  # sockets' paths are short, which pytest's directories are not
-CLOUDS = Path("/var/tmp/kn-test-clouds.yaml")  # noqa: S108
+STATE = Path("/var/tmp/kn-test")  # sockets' paths are short, which pytest's directories are not
+CLOUDS = Path("/var/tmp/kn-test-clouds.yaml")
 OFFSET = 20000
 READY = "GUEST READY"
 Done = subprocess.CompletedProcess[str]

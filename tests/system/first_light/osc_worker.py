@@ -17,7 +17,8 @@ from openstackclient import shell
 
 def main() -> None:
     for line in sys.stdin:
-        print(json.dumps(_run(json.loads(line))), flush=True)
+        sys.stdout.write(json.dumps(_run(json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 def _run(request: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.system.first_light.newcomer import READY, Newcomer, Shell, openstack
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.system.first_light.newcomer import READY, Newcomer, Shell, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

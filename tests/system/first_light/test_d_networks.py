@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.system.first_light.newcomer import READY, Shell, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.system.first_light.newcomer import Shell
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

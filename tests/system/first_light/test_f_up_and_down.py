@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.system.first_light.newcomer import OFFSET, PROGRAMS, READY, Newcomer, Shell, eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]

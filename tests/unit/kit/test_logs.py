@@ -24,6 +24,7 @@ def test_secrets_are_blotted_out(text: str, kept: str) -> None:
 def test_a_line_names_the_request_it_was_written_for() -> None:
     record = logging.LogRecord("here", logging.INFO, __file__, 1, "said %s", ("this",), None)
     formatter = logs._Line("[%(request)s] %(message)s")
+    logs.request_is(None)
     with logs.working_for("req-1"):
         assert formatter.format(record) == "[req-1] said this"
     assert formatter.format(record) == "[-] said this"

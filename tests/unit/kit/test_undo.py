@@ -5,9 +5,10 @@ from kilonova.kit.undo import UndoStack
 
 def test_a_failure_undoes_the_last_first() -> None:
     done: list[int] = []
-    with pytest.raises(LookupError, match="why"), UndoStack() as undo:
-        undo.push(done.append, 1)
-        undo.push(done.append, 2)
+    undo = UndoStack()
+    undo.push(done.append, 1)
+    undo.push(done.append, 2)
+    with pytest.raises(LookupError, match="why"), undo:
         raise LookupError("why")
     assert done == [2, 1]
 
@@ -16,9 +17,10 @@ def test_success_and_commit_undo_nothing() -> None:
     done: list[int] = []
     with UndoStack() as undo:
         undo.push(done.append, 1)
-    with pytest.raises(LookupError), UndoStack() as undo:
-        undo.push(done.append, 2)
-        undo.commit()
+    undo = UndoStack()
+    undo.push(done.append, 2)
+    undo.commit()
+    with pytest.raises(LookupError), undo:
         raise LookupError
     assert done == []
 

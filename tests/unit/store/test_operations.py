@@ -31,6 +31,14 @@ def test_a_lease_can_be_prolonged(cell: Connection) -> None:
     assert claim(cell, "a", "you", LATER, LATER) is False
 
 
+def test_leases_of_the_dead_can_be_ended(cell: Connection) -> None:
+    operations.insert(cell, [operation("a", "s"), operation("b", "t")])
+    claim(cell, "a", "dead", NOW, MUCH_LATER)
+    assert operations.orphan(cell, NOW) == 1
+    assert operations.due(cell, LATER) == ["a", "b"]
+    assert claim(cell, "a", "me", LATER, MUCH_LATER) is True
+
+
 def test_operations_on_a_server_wait_for_one_another(cell: Connection) -> None:
     operations.insert(cell, [operation("a", "s"), operation("b", "s"), operation("c", "t")])
     blocked = {ident: bool((operations.get(cell, ident) or {})["blocked"]) for ident in "abc"}

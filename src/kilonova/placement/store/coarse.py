@@ -4,6 +4,7 @@ Roots are chosen whose trees have, by index look-ups, what each group needs at l
 What providers of other trees share counts as reachable for everyone in their aggregates; the search itself decides.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,15 +80,22 @@ class _Clauses:
         return [(part, self._one_gives(part, loose)) for part in parts]
 
     def _one_gives(self, resources: Ids, condition: Condition) -> Clause:
-        first, *others = [(self.classes[name], amount) for name, amount in resources.items()]
-        stock = t.inventories.alias()
-        clauses: list[Clause] = [stock.c.root_id == P.id, *offers(stock, *first)]
-        for class_id, amount in others:
-            more = t.inventories.alias()
-            same = more.c.provider_id == stock.c.provider_id
-            clauses.append(sa.exists().where(same, *offers(more, class_id, amount)).correlate(stock))
-        clauses.extend(condition_clauses(stock.c.provider_id, condition, self.traits))
-        return sa.exists().where(*clauses).correlate(t.providers)
+        wanted = tuple((self.classes[name], amount) for name, amount in resources.items())
+        return _gives(wanted, condition, tuple((name, self.traits[name]) for name in sorted(condition.traits)))
+
+
+@functools.lru_cache(maxsize=2048)
+def _gives(wanted: tuple[tuple[int, int], ...], condition: Condition, traits: tuple[tuple[str, int], ...]) -> Clause:
+    """Putting this together costs more than running it, and clouds ask for the same few flavors again and again."""
+    first, *others = wanted
+    stock = t.inventories.alias()
+    clauses: list[Clause] = [stock.c.root_id == P.id, *offers(stock, *first)]
+    for class_id, amount in others:
+        more = t.inventories.alias()
+        same = more.c.provider_id == stock.c.provider_id
+        clauses.append(sa.exists().where(same, *offers(more, class_id, amount)).correlate(stock))
+    clauses.extend(condition_clauses(stock.c.provider_id, condition, dict(traits)))
+    return sa.exists().where(*clauses).correlate(t.providers)
 
 
 def _reach(helpers: Sequence[Provider]) -> Clause | None:
