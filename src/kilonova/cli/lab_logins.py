@@ -30,7 +30,9 @@ def places(environ: Mapping[str, str] = os.environ, system: Path = SYSTEM) -> li
     """
     found = [system]
     person = environ.get("SUDO_USER", "root")
-    own = Path(f"~{person}").expanduser() / _BELOW_HOME
+    own = Path(os.path.expanduser(f"~{person}")) / _BELOW_HOME  # noqa: PTH111  # no error where there is no such user
+    if not own.is_absolute():
+        return found
     if person != "root" or own.exists():
         found.append(own)
     return found

@@ -61,7 +61,7 @@ class _Declared(dataclasses.Field[Any]):
     __slots__ = ()
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
-        super().__set_name__(owner, name)  # type: ignore[misc]  # the type stubs lack it
+        super().__set_name__(owner, name)
         if owner not in _SECTIONS:
             _SECTIONS.append(owner)
 

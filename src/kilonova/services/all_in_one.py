@@ -216,8 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     enough = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: enough.set())
-    cloud = AllInOne(load("kilonova", ["--config-file", arguments.config_file]))
     try:
+        cloud = AllInOne(load("kilonova", ["--config-file", arguments.config_file]))
         cloud.start()
     except KilonovaError as error:
         sys.stderr.write(f"kilonova: {error}\n")

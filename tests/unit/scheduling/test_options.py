@@ -1,6 +1,6 @@
 import pytest
 
-from kilonova.kit.options import from_mapping
+from kilonova.kit.options import BadConfiguration, from_mapping
 from kilonova.scheduling.options import DEFAULT_FILTERS, FilterOptions, MetricsOptions, SchedulerOptions
 
 
@@ -20,5 +20,5 @@ def test_defaults_and_values_of_the_file() -> None:
 
 
 def test_limits_of_values_hold() -> None:
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
+    with pytest.raises(BadConfiguration, match="host_subset_size: .* greater than or equal to 1"):
         from_mapping({"filter_scheduler": {"host_subset_size": 0}}).section(FilterOptions)

@@ -1,3 +1,5 @@
+import pytest
+
 from kilonova.cli import guest_image
 from kilonova.cli.host import packages
 
@@ -30,3 +32,10 @@ def test_the_guest_images_tools_are_part_of_what_is_installed() -> None:
 def test_only_the_named_releases_count_as_tested() -> None:
     assert packages.Distribution("debian", "12", "Debian 12").tested
     assert not packages.Distribution("debian", "11", "Debian 11").tested
+
+
+def test_missing_programs_are_named_with_their_packages() -> None:
+    packages.check_programs({"sh": "dash"})
+    with pytest.raises(packages.MissingPrograms, match=r"no-such \(package one\), nor-this \(package two\)") as caught:
+        packages.check_programs({"no-such": "one", "sh": "dash", "nor-this": "two"})
+    assert "apt-get install --reinstall one two" in str(caught.value)

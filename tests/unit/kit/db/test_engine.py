@@ -54,7 +54,7 @@ def test_writers_take_turns(database: Database) -> None:
     def add() -> None:
         for _ in range(20):
             with database.write() as connection:
-                seen = connection.scalar(sa.select(THINGS.c.n))
+                seen = connection.scalar(sa.select(THINGS.c.n)) or 0
                 connection.execute(THINGS.update().values(n=seen + 1))
 
     threads = [threading.Thread(target=add) for _ in range(4)]

@@ -7,6 +7,7 @@ from kilonova.kit.db.engine import Database, DatabaseOptions
 
 META = sa.MetaData()
 TEXTS = sa.Table("texts", META, sa.Column("id", types.BigId, primary_key=True), sa.Column("text", types.Name))
+UTF8 = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 GIVEN = ["Zebra", "apple", "Äpfel", "100%", "a_b", "𝄞"]
 
 
@@ -16,11 +17,11 @@ GIVEN = ["Zebra", "apple", "Äpfel", "100%", "a_b", "𝄞"]
         (
             types.Name,
             "VARCHAR(255)",
-            "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            f"VARCHAR(255) {UTF8}",
             'VARCHAR(255) COLLATE "C"',
         ),
         (types.word(8), "VARCHAR(8)", "VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin", 'VARCHAR(8) COLLATE "C"'),
-        (types.JsonText, "TEXT", "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", 'TEXT COLLATE "C"'),
+        (types.JsonText, "TEXT", f"MEDIUMTEXT {UTF8}", 'TEXT COLLATE "C"'),
         (types.BigId, "INTEGER", "BIGINT", "BIGINT"),
     ],
 )
@@ -55,7 +56,7 @@ def test_texts_are_searched(condition: sa.ColumnElement[bool], found: list[str])
 
 def test_searches_are_worded_for_each_database() -> None:
     query = [types.holds(TEXTS.c.text, "x"), types.matching(TEXTS.c.text, "x")]
-    on_mysql = [str(q.compile(dialect=mysql.dialect())) for q in query]  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    on_mysql = [str(q.compile(dialect=mysql.dialect())) for q in query]
     on_postgresql = [str(q.compile(dialect=postgresql.dialect())) for q in query]  # type: ignore[no-untyped-call]  # the same
     assert on_mysql[0].startswith("instr(texts.text, ")
     assert on_mysql[1].startswith("(texts.text REGEXP ")

@@ -65,11 +65,12 @@ def test_a_slow_answer_is_given_up_and_the_work_goes_on(bus: LocalBus) -> None:
 
 
 def test_failures_reach_callers_and_logs(bus: LocalBus, caplog: pytest.LogCaptureFixture) -> None:
-    server = bus.serve(Address("t", "s"), {"refuse": refuse})
+    bus.serve(Address("t", "s"), {"refuse": refuse}, threads=1)
     with pytest.raises(Conflict, match="busy"):
         bus.call(Address("t", "s"), "refuse", {}, timeout=5)
     with pytest.raises(Exception, match="KeyError"):
         bus.call(Address("t", "s"), "unheard", {}, timeout=5)
     bus.cast(Address("t", "s"), "refuse", {})
-    server.stop()
+    with pytest.raises(Conflict):
+        bus.call(Address("t", "s"), "refuse", {}, timeout=5)
     assert "A cast failed: busy" in caplog.text
