@@ -54,6 +54,48 @@ def mirrors() -> Iterator[str]:
             yield f"{test}: there is no {subject}"
 
 
+def unmirrored(source: Path, tests: Path, listing: Path) -> Iterator[str]:
+    """Every module has its unit test, or a line in ``listing`` that says which test covers it, and why that one.
+
+    Modules that only declare (options, contracts, tables, error classes) have nothing to run and need neither.
+    """
+    listed = dict(covered(listing))
+    for module in sorted(source.rglob("*.py")):
+        place = module.relative_to(source)
+        mirror = tests / "unit" / place.with_name(f"test_{place.name}")
+        test = listed.pop(place, None)
+        if mirror.exists():
+            if test:
+                yield f"{listing}: {place} has its own {mirror}"
+        elif test is None:
+            if "versions" not in place.parent.parts and acts(ast.parse(module.read_text())):
+                yield f"{module}: neither {mirror} nor a line in {listing}"
+        elif not (tests.parent / test).exists():
+            yield f"{listing}: {place} is to be covered by {test}, which is not there"
+    yield from (f"{listing}: there is no {place}" for place in listed)
+
+
+def covered(listing: Path) -> Iterator[tuple[Path, str]]:
+    """(module, test) pairs of a table: folder, names of modules, test (of each ``{module}``), reason."""
+    for line in listing.read_text().splitlines()[1:]:
+        folder, modules, test, _reason = line.split("\t")
+        for module in modules.split():
+            yield Path(folder, f"{module}.py"), test.format(module=module)
+
+
+def acts(tree: ast.Module) -> bool:
+    """Has any function a body beside words and ``...``?"""
+    return any(not _is_words(function.body) for function in functions(tree))
+
+
+def _is_words(body: list[ast.stmt]) -> bool:
+    return all(isinstance(line, ast.Pass) or _is_constant(line) for line in body)
+
+
+def _is_constant(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+
+
 def words() -> Iterator[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], check=False, capture_output=True, text=True
@@ -67,7 +109,7 @@ def words() -> Iterator[str]:
 
 def main() -> int:
     found = [problem for path in sorted(Path("src").rglob("*.py")) for problem in of_file(path)]
-    found += [*mirrors(), *words()]
+    found += [*mirrors(), *unmirrored(Path("src/kilonova"), Path("tests"), Path("tools/covered.tsv")), *words()]
     for problem in found:
         print(problem)
     return 1 if found else 0

@@ -96,8 +96,9 @@ def test_image_of_a_server_boots(shell: Shell, web1: str, tmp_path: Path) -> Non
 
 
 def test_events_tell_what_was_done(shell: Shell, web1: str) -> None:
-    for verb in ("pause", "unpause"):
+    for verb, status in (("pause", "PAUSED"), ("unpause", "ACTIVE")):
         shell.run(f"server {verb} {web1}")
+        shell.status(web1, status)
     events = shell.json(f"server event list --long {web1}")
     actions = [event["Action"] for event in events]
     assert (actions[-1], actions[:2]) == ("create", ["unpause", "pause"])

@@ -145,5 +145,5 @@ def test_interrupted_and_run_again(newcomer: Newcomer, moment: str) -> None:
         again = newcomer.up()
         assert again.line("Status") == "ACTIVE"
         assert READY in again.text
-        newcomer.down("--purge")
-        assert newcomer.processes() == []
+    newcomer.down("--purge")
+    assert newcomer.processes() == []

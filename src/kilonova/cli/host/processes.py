@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kilonova.kit.errors import Unavailable
@@ -42,7 +43,7 @@ class Processes:
             return there
         self._run.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
-        with self.log(name).open("ab") as log:
+        with self.log(name).open("ab") as log, _uninterrupted():
             process = subprocess.Popen(
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL,
@@ -52,8 +53,8 @@ class Processes:
                 env={**_clean(os.environ), **(environ or {})},
                 start_new_session=True,
             )
-        self._children[name] = process
-        self._pid_file(name).write_text(f"{process.pid} {_identity(process.pid)}\n")
+            self._children[name] = process
+            self._pid_file(name).write_text(f"{process.pid} {_identity(process.pid)}\n")
         return process.pid
 
     def running(self, name: str) -> int | None:
@@ -110,6 +111,22 @@ class Processes:
 
     def _pid_file(self, name: str) -> Path:
         return self._run / f"{name}.pid"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C: a process that runs without its pid file would never be found again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: caught.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
 
 
 def _identity(pid: int) -> str | None:

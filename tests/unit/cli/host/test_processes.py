@@ -90,3 +90,20 @@ def test_waiting_has_an_end(processes: Processes) -> None:
     processes.start("slow", ["sleep", "60"])
     with pytest.raises(DidNotStart, match=r"not ready after 0\.1 s"):
         processes.wait("slow", lambda: False, 0.1)
+
+
+def test_ctrl_c_while_one_is_started_leaves_none_behind(processes: Processes) -> None:
+    class Interrupting(str):
+        """A word that is interrupted as it is read."""
+
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            os.kill(os.getpid(), signal.SIGINT)
+            return "60"
+
+    with pytest.raises(KeyboardInterrupt):
+        processes.start("sleeper", ["sleep", Interrupting("60")])
+    assert processes.running("sleeper") is not None
+    assert processes.stop("sleeper")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
