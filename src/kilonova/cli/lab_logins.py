@@ -59,8 +59,9 @@ def forget(lab: Lab, paths: Iterable[Path]) -> None:
             _write(path, known)
         else:
             path.unlink(missing_ok=True)
-            with suppress(OSError):  # not ours alone, or not there
-                path.parent.rmdir()
+            if path.parent.name == "openstack":
+                with suppress(OSError):  # others are in it
+                    path.parent.rmdir()
 
 
 def _entry(lab: Lab, user: str) -> dict[str, Any]:

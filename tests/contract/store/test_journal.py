@@ -59,6 +59,15 @@ def test_leases(databases: Databases) -> None:
         assert operations.due(connection, LATER) == ["o"]
 
 
+def test_a_lone_conductor_takes_over_what_was_running(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        add_operations(connection, "o")
+        add_operations(connection, "x", server_uuid="x")
+        claimed(connection, "o")
+        assert operations.orphan(connection, NOW) == 1
+        assert operations.due(connection, LATER) == ["o", "x"]
+
+
 def test_cancelling_wakes_what_waits_and_stops_what_runs(databases: Databases) -> None:
     with databases.cell.write() as connection:
         add_operations(connection, "o", "p")

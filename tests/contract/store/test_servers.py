@@ -8,7 +8,7 @@ from tests.contract.store.conftest import Databases
 from tests.contract.store.samples import LATER, MUCH_LATER, NOW, add_servers, server
 
 from kilonova.kit.errors import Invalid
-from kilonova.store import server_lists, server_passwords, servers
+from kilonova.store import hosts, server_lists, server_passwords, servers
 from kilonova.store.server_lists import FILTERS, SORT_KEYS, MarkerNotFound, ServerQuery
 
 NAMES = ["Zebra", "apple", "Äpfel", "zebra", "Apple", "éclair", "web-10", "web_1", "web 1", "𝄞 clef", "ß", "ss"]
@@ -73,6 +73,18 @@ def test_deleted_servers_stay_until_they_are_purged(databases: Databases) -> Non
         assert servers.purge(connection, LATER) == []
         assert servers.purge(connection, MUCH_LATER) == ["a"]
         assert servers.existing(connection, ["a", "b", "c"]) == {"b", "c"}
+
+
+def test_a_server_comes_with_its_hosts_service(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        add_servers(connection, server("a", host="h"), server("b", host="H"), server("c"))
+        hosts.heartbeat(connection, "h", "nova-compute", "u", LATER)
+        found = {uuid: servers.get_with_service(connection, uuid) for uuid in "abc"}
+        servers.mark_deleted(connection, "a", LATER)
+        assert servers.get_with_service(connection, "a") is None
+        assert servers.get_with_service(connection, "a", deleted=True) is not None
+    seen = {uuid: row and row["service_last_seen"] for uuid, row in found.items()}
+    assert seen == {"a": LATER, "b": None, "c": None}
 
 
 def test_addresses_are_found_whole(databases: Databases) -> None:

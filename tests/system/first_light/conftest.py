@@ -1,4 +1,4 @@
-"""One cloud for all tests here, made by the command that the README names first."""
+"""One cloud for all tests here, made by the command that the README names first; the last file forgets it."""
 
 import os
 from collections.abc import Iterator

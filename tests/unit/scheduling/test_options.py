@@ -20,5 +20,5 @@ def test_defaults_and_values_of_the_file() -> None:
 
 
 def test_limits_of_values_hold() -> None:
-    with pytest.raises(BadConfiguration, match="host_subset_size: .* greater than or equal to 1"):
+    with pytest.raises(BadConfiguration, match=r"host_subset_size: .*greater than or equal to 1"):
         from_mapping({"filter_scheduler": {"host_subset_size": 0}}).section(FilterOptions)

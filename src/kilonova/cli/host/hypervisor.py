@@ -208,13 +208,14 @@ def _shut_down(found: Libvirt, grace: float, say: Say) -> None:
     """Press the power button of all guests that run. A paused one cannot answer."""
     names = _virsh(found, "list", "--name", "--state-running").split()
     if names:
-        say(f"shutting down {len(names)} guests")
+        say(f"shutting down {', '.join(names)}")
     for name in names:
         _virsh(found, "shutdown", name)
     end = time.monotonic() + grace
     while names and time.monotonic() < end:
         time.sleep(_PAUSE)
-        names = _virsh(found, "list", "--name", "--state-running").split()
+        active = _virsh(found, "list", "--name").split()
+        names = [name for name in names if name in active]
 
 
 def _virsh(found: Libvirt, *arguments: str) -> str:

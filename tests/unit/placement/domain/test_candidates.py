@@ -202,7 +202,7 @@ def demands(draw: st.DrawFn) -> Demand:
 strategies: st.SearchStrategy[Strategy] = st.sampled_from(["depth-first", "breadth-first"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(worlds(), demands(), strategies, st.booleans())
 def test_finds_exactly_what_trying_everything_finds(
     trees: list[Tree], demand: Demand, strategy: Strategy, shuffled: bool
