@@ -91,8 +91,8 @@ class Plant(Cloud):
 
     def sleeps(self, name: str) -> None:
         """Wait until the process has stopped itself."""
-        pid = self._running[name].pid
-        wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", 20)
+        wait_for((self.directory / f"reached-{self._running[name].pid}").exists, 30)
+        time.sleep(0.2)  # from here to the signal
 
     def _configuration(self) -> dict[str, dict[str, Any]]:
         placement, network = (f"http://127.0.0.1:{server.port}" for server in self._servers)

@@ -1,5 +1,6 @@
 """What runs in the processes that are killed: the shipped conductor and compute service, with checkpoints."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -46,12 +47,19 @@ class Boundary:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self.databases: tuple[Any, ...] = ()
         self._trace = os.open(plan.folder / "trace", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def __call__(self, where: str) -> None:
         os.write(self._trace, f"{where}\n".encode())
         if where == self._plan.at:
-            os.kill(os.getpid(), self._plan.signal)
+            with contextlib.ExitStack() as quiet:
+                if self._plan.signal == signal.SIGSTOP:
+                    # A process that is stopped inside a write of another thread would keep SQLite's lock from everyone.
+                    for database in self.databases:
+                        quiet.enter_context(database._sqlite_writer)
+                (self._plan.folder / f"reached-{os.getpid()}").touch()
+                os.kill(os.getpid(), self._plan.signal)
 
 
 class Checked:
@@ -81,6 +89,7 @@ def conductor(plan: Plan) -> None:
     key, uuid, url = plan.cell
     api = Database(DatabaseOptions(connection=f"sqlite:///{plan.folder / 'api.sqlite'}"))
     store = Store(api, (Cell(key, uuid, "cell1", Database(DatabaseOptions(connection=url))),))
+    boundary.databases = (api, store.home.database)
     sessions = Sessions(configuration)
     others = Neighbours(
         images=None,
