@@ -1,5 +1,6 @@
 """The compute store's two databases on SQLite, MariaDB and PostgreSQL, migrated, and empty for each test."""
 
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ def migrated(
         urls = {name: f"sqlite:///{folder}/{name}.sqlite" for name in ("api", "cell")}
     else:
         server = servers(kind)
-        urls = {name: server.url(name) for name in ("nova_api", "nova_cell")}
+        # pytest makes this fixture anew whenever the parameter comes round again, on the same server.
+        turn = secrets.token_hex(4)
+        urls = {name: server.url(name) for name in (f"nova_api_{turn}", f"nova_cell_{turn}")}
         for name in urls:
             server.create(name)
     api, cell = (Database(DatabaseOptions(connection=url)) for url in urls.values())
