@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from deployment.services import Deployment
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 Ask = Callable[..., Any]
+
+
+IMAGE = f"separate-{secrets.token_hex(4)}"
+"""The companion Glance outlives a run: one that was broken off may have left its image behind."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,7 @@ def ground(openstack: Ask, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     data = tmp_path_factory.mktemp("image") / "disk.raw"
     data.write_bytes(b"\0" * 65536)
     words = ("--disk-format", "raw", "--container-format", "bare", "--file", str(data))
-    image = openstack("image", "create", *words, "separate")["id"]
+    image = openstack("image", "create", *words, IMAGE)["id"]
     openstack("flavor", "create", "--id", "separate", "--vcpus", "1", "--ram", "64", "--disk", "1", "separate")
     until("a compute node", lambda: openstack("hypervisor", "list"), pause=1)
     yield
@@ -57,7 +62,7 @@ def status(openstack: Ask, name: str) -> str:
 
 
 def boot(openstack: Ask, name: str) -> dict[str, Any]:
-    made = openstack("server", "create", "--image", "separate", "--flavor", "separate", "--nic", "none", name)
+    made = openstack("server", "create", "--image", IMAGE, "--flavor", "separate", "--nic", "none", name)
     until(name, lambda: status(openstack, name) == "ACTIVE", pause=0.5)
     return dict(made)
 
@@ -85,7 +90,7 @@ def test_an_unknown_token_is_refused(openstack: Ask, deployment: Deployment) -> 
 def test_work_goes_on_when_the_conductor_is_replaced(openstack: Ask, ground: None, deployment: Deployment) -> None:
     """Both runners are gone while a server is accepted; one comes back and builds it."""
     codes = deployment.stop("conductor", "scheduler")
-    made = openstack("server", "create", "--image", "separate", "--flavor", "separate", "--nic", "none", "separate2")
+    made = openstack("server", "create", "--image", IMAGE, "--flavor", "separate", "--nic", "none", "separate2")
     assert status(openstack, "separate2") == "BUILD"
     deployment.start("conductor", "scheduler")
     until("separate2", lambda: status(openstack, "separate2") == "ACTIVE", pause=0.5)
