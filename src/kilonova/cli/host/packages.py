@@ -159,16 +159,19 @@ def _root_prefix(names: list[str]) -> list[str]:
 
 
 def _apt(prefix: list[str], arguments: list[str], log: Path, say: Say) -> None:
-    options = ["-q", "-o", "APT::Status-Fd=1", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
+    # A pipe of its own: apt makes the status descriptor non-blocking, and scripts that share it fail when it is full.
+    reader, writer = os.pipe()
+    options = ["-q", "-o", f"APT::Status-Fd={writer}", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
     command = [*prefix, "apt-get", *options, *arguments]
     progress = Progress(say)
     with log.open("a") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(writer,)
         )
-        for line in process.stdout or ():
-            if not progress.heard(line):
-                output.write(line)
+        os.close(writer)
+        with os.fdopen(reader, errors="replace") as status:
+            for line in status:
+                progress.heard(line)
     if process.wait() != 0:
         tail = "\n".join(log.read_text().splitlines()[-8:])
         raise InstallFailed(step=arguments[0], log=log, tail=tail)
