@@ -161,7 +161,9 @@ def _root_prefix(names: list[str]) -> list[str]:
 def _apt(prefix: list[str], arguments: list[str], log: Path, say: Say) -> None:
     # A pipe of its own: apt makes the status descriptor non-blocking, and scripts that share it fail when it is full.
     reader, writer = os.pipe()
-    options = ["-q", "-o", f"APT::Status-Fd={writer}", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
+    options = ["-q", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
+    if prefix[0] != "sudo":  # which closes descriptors it does not know: no progress then
+        options += ["-o", f"APT::Status-Fd={writer}"]
     command = [*prefix, "apt-get", *options, *arguments]
     progress = Progress(say)
     with log.open("a") as output:
