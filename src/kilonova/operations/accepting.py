@@ -2,7 +2,7 @@
 
 import uuid as uuids
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kilonova.domain import lifecycle
@@ -94,11 +94,3 @@ def operation_row(context: Context, server: Row, verb: str, command: Any, now: s
         "updated_at": now,
         "finished_at": None,
     }
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a waiting caller learns."""
-
-    state: str
-    error: str | None = field(default=None)

@@ -288,8 +288,3 @@ def confirm_mappings(tools: Tools) -> None:
                 LOG.warning("Server %s was accepted only halfway; its quota is given back", lost_uuid)
                 server_mappings.release(connection, lost_uuid)
             server_mappings.forget(connection, lost)
-
-
-def fault_of(row: Row) -> Any:
-    """The server's fault document, or None."""
-    return codec.loads(row["fault"])
