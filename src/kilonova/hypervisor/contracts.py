@@ -109,6 +109,25 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeDisk:
+    """A volume of the volume service, attached for this host, as a disk of a guest."""
+
+    volume_id: str
+    connection: Mapping[str, Any]
+    """``driver_volume_type`` and ``data`` as the volume service gave them for this host's connector."""
+    device_name: str
+    """``/dev/vdb``."""
+    boot_index: int | None = None
+    """0: the guest's root disk."""
+    bus: str | None = None
+    device_type: str | None = None
+    """``disk``, ``cdrom`` …."""
+    tag: str | None = None
+    multiattach: bool = False
+    """Other guests may have it, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
     """Everything a host needs to make, remake or start a guest."""
 
@@ -128,10 +147,16 @@ class GuestSpec:
     extra_specs: Mapping[str, str] = field(default_factory=dict)
     image: ImageFacts | None = None
     nics: tuple[Nic, ...] = ()
+    volumes: tuple[VolumeDisk, ...] = ()
     config_drive: Mapping[str, str] | None = None
     """Files of the config drive, path → base64 content; None means no drive."""
     node: str | None = None
     """Hypervisor host name within the service (drivers with many nodes)."""
+
+    @property
+    def boots_from_volume(self) -> bool:
+        """The root disk is a volume: there is no local one."""
+        return any(volume.boot_index == 0 for volume in self.volumes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

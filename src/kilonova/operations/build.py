@@ -205,7 +205,7 @@ def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Seque
         "availability_zone": placed["zone"],
         **network_columns(nics),
     }
-    spec = specification(work.tools, with_ports, admin_pass=command.admin_pass)
+    spec = specification(work, with_ports, admin_pass=command.admin_pass)
     state = _on_host(work, host, spec, attempt)
     if placed["failed_builds"]:
         with work.cell.database.write() as connection:

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilonova.domain import guest_data
-from kilonova.hypervisor.contracts import GuestSpec, ImageFacts, Nic
+from kilonova.domain.block_device import BlockDevice
+from kilonova.hypervisor.contracts import GuestSpec, ImageFacts, Nic, VolumeDisk
 from kilonova.kit import codec
-from kilonova.operations.work import Row, Tools
+from kilonova.operations.work import Row, Tools, Work
+from kilonova.store import block_devices
 
 
-def specification(tools: Tools, server: Row, *, admin_pass: str | None = None) -> dict[str, Any]:
-    """``hypervisor.contracts.GuestSpec`` of a server, packed for the bus."""
+def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> dict[str, Any]:
+    """``hypervisor.contracts.GuestSpec`` of a server with its disks as they are now, packed for the bus."""
+    tools = work.tools
+    devices = devices_of(work, server["uuid"])
     flavor = codec.loads(server["flavor"])
     image = codec.loads(server["image"]) if server["image"] else None
     nics = codec.loads(server["network_info"])
@@ -27,16 +31,39 @@ def specification(tools: Tools, server: Row, *, admin_pass: str | None = None) -
         vcpus=flavor["vcpus"],
         memory_mb=flavor["ram"],
         root_gb=flavor["disk"],
-        ephemeral_gb=flavor["ephemeral"],
-        swap_mb=flavor["swap"],
+        ephemeral_gb=sum(d.volume_size or flavor["ephemeral"] for d in devices if d.is_ephemeral)
+        or flavor["ephemeral"],
+        swap_mb=sum(d.volume_size or flavor["swap"] for d in devices if d.is_swap) or flavor["swap"],
         extra_specs=flavor.get("extra_specs", {}),
         image=_image(image),
         nics=tuple(codec.unpack(nic, Nic) for nic in nics),
+        volumes=tuple(disk(device) for device in devices if device.is_volume and device.connection_info),
         config_drive=drive,
         node=server["node"],
     )
     packed: dict[str, Any] = codec.pack(spec)
     return packed
+
+
+def devices_of(work: Work, server_uuid: str) -> list[BlockDevice]:
+    """The server's block devices as they are now."""
+    with work.cell.database.read() as connection:
+        return block_devices.of_server(connection, server_uuid)
+
+
+def disk(device: BlockDevice) -> VolumeDisk:
+    """An attached volume as a host is told of it."""
+    connection = dict(device.connection_info or {})
+    return VolumeDisk(
+        volume_id=device.volume_id or "",
+        connection=connection,
+        device_name=device.device_name or "",
+        boot_index=device.boot_index,
+        bus=device.disk_bus,
+        device_type=device.device_type,
+        tag=device.tag,
+        multiattach=bool(connection.get("multiattach")),
+    )
 
 
 def guest_name(tools: Tools, server: Row) -> str:

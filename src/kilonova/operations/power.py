@@ -31,7 +31,7 @@ def on_host(work: Work, call: str, arguments: Mapping[str, Any], vm_state: str) 
 
 def spec_of(work: Work, server: Row | None = None) -> dict[str, Any]:
     """The guest's specification as its row says."""
-    return specification(work.tools, server or work.server())
+    return specification(work, server or work.server())
 
 
 def shutdown_timeout(work: Work, server: Row) -> int:

@@ -51,8 +51,8 @@ servers = sa.Table(
     sa.Column("addresses", JsonText, nullable=False),
     # Space separated, for filters by address.
     sa.Column("ips", LongText, nullable=False),
+    # Attached volumes as documents show them; the devices themselves are in block_devices.
     sa.Column("volumes", JsonText, nullable=False),
-    sa.Column("block_devices", JsonText, nullable=False),
     sa.Column("hints", JsonText, nullable=False),
     sa.Column("trusted_certs", JsonText),
     sa.Column("fault", JsonText),
@@ -76,6 +76,35 @@ servers = sa.Table(
     sa.Index("servers_updated", "updated_at"),
     sa.Index("servers_created", "deleted", "created_at"),
     sa.Index("servers_task", "task_state", "deleted"),
+)
+
+block_devices = sa.Table(
+    "block_devices",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("server_uuid", Uuid, nullable=False),
+    # What domain.block_device.BlockDevice says of each.
+    sa.Column("source_type", word(10), nullable=False),
+    sa.Column("destination_type", word(10), nullable=False),
+    sa.Column("image_id", Uuid),
+    sa.Column("snapshot_id", Uuid),
+    sa.Column("volume_id", Uuid),
+    sa.Column("boot_index", sa.Integer),
+    sa.Column("device_name", Name),
+    sa.Column("delete_on_termination", sa.Boolean, nullable=False, default=False),
+    sa.Column("volume_size", sa.Integer),
+    sa.Column("volume_type", Name),
+    sa.Column("guest_format", Name),
+    sa.Column("disk_bus", Name),
+    sa.Column("device_type", Name),
+    sa.Column("tag", Name),
+    sa.Column("attachment_id", Uuid),
+    sa.Column("connection_info", JsonText),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+    sa.Index("block_devices_server", "server_uuid"),
+    sa.Index("block_devices_volume", "volume_id"),
 )
 
 operations = sa.Table(

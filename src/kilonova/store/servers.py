@@ -8,10 +8,10 @@ from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.rows import Row, row, rows
 from kilonova.kit.db.types import holds
-from kilonova.store.cell_tables import server_passwords, servers, services
+from kilonova.store.cell_tables import block_devices, server_passwords, servers, services
 
 _C = servers.c
-HEAVY = frozenset({"user_data", "networks", "block_devices", "network_info", "personality", "key_data"})
+HEAVY = frozenset({"user_data", "networks", "network_info", "personality", "key_data"})
 """Columns that a view leaves out unless it shows them."""
 HEAVY_USER_DATA = _C.user_data
 """The one heavy column that administrators' lists show."""
@@ -140,5 +140,6 @@ def purge(connection: Connection, before: str, limit: int = 500) -> list[str]:
     uuids = list(connection.scalars(query))
     if uuids:
         connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
+        connection.execute(block_devices.delete().where(block_devices.c.server_uuid.in_(uuids)))
         connection.execute(servers.delete().where(_C.uuid.in_(uuids)))
     return uuids

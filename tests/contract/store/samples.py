@@ -16,7 +16,7 @@ MUCH_LATER = "2026-01-03T00:00:00.000000"
 CROWD = 16
 """Threads that want the same thing at once."""
 _JSON = ("metadata", "network_info", "addresses", "hints", "flavor")
-_LISTS = ("tags", "security_groups", "networks", "volumes", "block_devices")
+_LISTS = ("tags", "security_groups", "networks", "volumes")
 
 
 def server(uuid: str, **more: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def add_server(store: Store, host: str | None, *, project: str = PROJECT, group:
     """A living server with its mapping and usage; returns its UUID."""
     uuid = str(uuids.uuid4())
     texts = ("flavor", "metadata", "networks", "network_info", "addresses", "hints")
-    lists = ("tags", "security_groups", "volumes", "block_devices")
+    lists = ("tags", "security_groups", "volumes")
     row = {
         "uuid": uuid,
         "project_id": project,

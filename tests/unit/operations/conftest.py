@@ -138,7 +138,6 @@ class Bench:
             "metadata": "{}",
             "addresses": "{}",
             "hints": "{}",
-            "block_devices": "[]",
             "ips": "",
             **empty,
             "created_at": now,

@@ -28,7 +28,6 @@ def server(number: int, **more: Any) -> dict[str, Any]:
         "addresses": "{}",
         "ips": "",
         "volumes": "[]",
-        "block_devices": "[]",
         "hints": "{}",
         "created_at": at,
         "updated_at": at,

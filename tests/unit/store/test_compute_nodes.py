@@ -14,7 +14,7 @@ def node(cell: Connection, host: str, name: str | None = None) -> None:
 
 def server(cell: Connection, uuid: str, host: str | None, name: str | None = None, **more: Any) -> None:
     texts = ("metadata", "networks", "network_info", "addresses", "hints", "tags", "flavor", "ips")
-    lists = ("security_groups", "volumes", "block_devices")
+    lists = ("security_groups", "volumes")
     row = {
         "uuid": uuid,
         "project_id": "p",

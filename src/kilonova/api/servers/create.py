@@ -166,7 +166,6 @@ def _own_columns(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": "{}",
         "ips": "",
         "volumes": "[]",
-        "block_devices": codec.text(body.get("block_device_mapping_v2", [])),
         "trusted_certs": codec.text(certs) if certs is not None else None,
         "access_ip_v4": body.get("accessIPv4"),
         "access_ip_v6": body.get("accessIPv6"),

@@ -11,9 +11,9 @@ from sqlalchemy.sql.expression import Executable
 Row = Mapping[str, Any]
 
 
-def rows(connection: Connection, query: Executable) -> list[Row]:
+def rows(connection: Connection, query: Executable, parameters: Row | None = None) -> list[Row]:
     """All rows of a select."""
-    return cast("list[Row]", list(connection.execute(query).mappings()))
+    return cast("list[Row]", list(connection.execute(query, parameters).mappings()))
 
 
 def row(connection: Connection, query: Executable, parameters: Row | None = None) -> Row | None:

@@ -13,6 +13,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _block_devices()
     _compute_nodes()
     _console_tokens()
     _operation_steps()
@@ -66,7 +67,6 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("addresses", types.JsonText, nullable=False),
         sa.Column("ips", types.JsonText, nullable=False),
         sa.Column("volumes", types.JsonText, nullable=False),
-        sa.Column("block_devices", types.JsonText, nullable=False),
         sa.Column("hints", types.JsonText, nullable=False),
         sa.Column("trusted_certs", types.JsonText, nullable=True),
         sa.Column("fault", types.JsonText, nullable=True),
@@ -84,6 +84,37 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("deleted_at", types.Stamp, nullable=True),
         sa.Column("revision", types.BigId, nullable=False),
     ]
+
+
+def _block_devices() -> None:
+    op.create_table(
+        "block_devices",
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("server_uuid", types.Uuid, nullable=False),
+        sa.Column("source_type", types.word(10), nullable=False),
+        sa.Column("destination_type", types.word(10), nullable=False),
+        sa.Column("image_id", types.Uuid, nullable=True),
+        sa.Column("snapshot_id", types.Uuid, nullable=True),
+        sa.Column("volume_id", types.Uuid, nullable=True),
+        sa.Column("boot_index", sa.Integer(), nullable=True),
+        sa.Column("device_name", types.Name, nullable=True),
+        sa.Column("delete_on_termination", sa.Boolean(), nullable=False),
+        sa.Column("volume_size", sa.Integer(), nullable=True),
+        sa.Column("volume_type", types.Name, nullable=True),
+        sa.Column("guest_format", types.Name, nullable=True),
+        sa.Column("disk_bus", types.Name, nullable=True),
+        sa.Column("device_type", types.Name, nullable=True),
+        sa.Column("tag", types.Name, nullable=True),
+        sa.Column("attachment_id", types.Uuid, nullable=True),
+        sa.Column("connection_info", types.JsonText, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("uuid"),
+    )
+    op.create_index("block_devices_server", "block_devices", ["server_uuid"], unique=False)
+    op.create_index("block_devices_volume", "block_devices", ["volume_id"], unique=False)
 
 
 def _compute_nodes() -> None:
