@@ -115,11 +115,16 @@ def words(content: bytes) -> tuple[str, str]:
         return "", _plain(content)
     if isinstance(document, dict) and isinstance(document.get("errors"), list) and document["errors"]:
         first = document["errors"][0]
-        return str(first.get("code", "")), str(first.get("detail") or first.get("title") or "")
+        return str(first.get("code", "")), _last_line(first.get("detail") or first.get("title") or "")
     inner = _inner(document)
     if inner is None:
         return "", _plain(content)
     return str(inner.get("type") or inner.get("title") or ""), str(inner.get("message") or "")
+
+
+def _last_line(text: object) -> str:
+    """Placement's detail begins with the status in words; what happened is in its last line."""
+    return str(text).strip().rpartition("\n")[2].strip()
 
 
 def _inner(document: Any) -> Mapping[str, Any] | None:

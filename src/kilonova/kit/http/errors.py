@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from kilonova.kit import codec
 from kilonova.kit.errors import KilonovaError, Kind
+from kilonova.kit.http.schema import InvalidInput
 from kilonova.kit.http.versions import VersionNotOffered
 
 STATUS: dict[Kind, int] = {
@@ -86,12 +87,17 @@ def compute_format(status: int, error: KilonovaError, request_id: str, version: 
 
 
 def placement_format(status: int, error: KilonovaError, request_id: str, version: Any) -> tuple[str, bytes]:
-    """``{"errors": [{"status", "title", "detail", "request_id"[, "code"]}]}``."""
+    """``{"errors": [{"status", "title", "detail", "request_id"[, "code"]}]}``.
+
+    Clients (``osc-placement``) show the last line of ``detail``, and know a schema's refusal by its first words.
+    """
+    words = f"JSON does not validate: {error}" if isinstance(error, InvalidInput) else str(error)
+    title = TITLES.get(status, "Error")
     entry: dict[str, Any] = {
         "status": status,
         "request_id": request_id,
-        "detail": f"{error}\n\n   ",
-        "title": TITLES.get(status, "Error"),
+        "detail": f"{title}\n\n {words}  ",
+        "title": title,
     }
     if version is None or version >= (1, 23):
         entry["code"] = error.code or "placement.undefined_code"

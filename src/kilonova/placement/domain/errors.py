@@ -41,7 +41,7 @@ class DuplicateName(Conflict):
 class ConcurrentUpdate(Conflict):
     """A generation is not the present one."""
 
-    template = "{what} generation conflict: {detail}"
+    template = "{what} generation conflict: {detail}. Please update the generation and try again."
     code: ClassVar[str | None] = "placement.concurrent_update"
 
 
@@ -78,7 +78,13 @@ class InventoryExists(Conflict):
 class InventoryNotFound(NotFound):
     """No inventory of that class on that provider."""
 
-    template = "No inventory of class {name} found for resource provider {uuid}"
+    template = "No inventory of class {name} for {uuid}"
+
+
+class NoInventoryToDelete(InventoryNotFound):
+    """The same, where it was to go."""
+
+    template = "No inventory of class {name} found for delete on resource provider {uuid}"
 
 
 class NoInventoryToUpdate(Invalid):
@@ -102,13 +108,13 @@ class NameNotFound(NotFound):
 class UnknownNames(Invalid):
     """A body or query names classes or traits that do not exist."""
 
-    template = "No such {kind}(s): {names}"
+    template = "Unknown {kind}(s): {names}. No such {kind} exists."
 
 
 class UnknownQueryNames(UnknownNames):
     """The same in a query string."""
 
-    template = "Invalid query parameter {field}: no such {kind}(s): {names}"
+    template = "Invalid query parameter {field}: {names}. No such {kind} exists."
 
 
 class BadName(Invalid):

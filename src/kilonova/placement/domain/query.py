@@ -121,7 +121,6 @@ def parse_demand(query: Query, minor: int) -> Demand:
         same_subtree=same_subtree,
         root=Condition(required=required, forbidden=forbidden),
         nested=minor >= 29,  # noqa: PLR2004  # 1.29 brought nested candidates
-        mapped=minor >= 34,  # noqa: PLR2004  # 1.34 brought mappings
         limit=_limit(query),
     )
 

@@ -15,6 +15,7 @@ from kilonova.placement.domain.errors import (
     InventoryExists,
     InventoryInUse,
     InventoryNotFound,
+    NoInventoryToDelete,
     NoInventoryToUpdate,
 )
 from kilonova.placement.domain.inventory import Inventory
@@ -182,7 +183,7 @@ class Inventories:
     def remove(self, uuid: str, name: str | None = None) -> None:
         """Drop one class's inventory or, without ``name``, all.
 
-        Raises ProviderNotFound, InventoryNotFound, InventoryInUse.
+        Raises ProviderNotFound, NoInventoryToDelete, InventoryInUse.
         """
 
         def work(connection: Connection) -> None:
@@ -192,7 +193,7 @@ class Inventories:
             names = self._classes.names(connection, present)
             gone = {i: names[i] for i in present if name is None or names[i] == name}
             if name is not None and not gone:
-                raise InventoryNotFound(name=name, uuid=uuid)
+                raise NoInventoryToDelete(name=name, uuid=uuid)
             drop(connection, provider, gone)
 
         self._database.transact(work)

@@ -96,7 +96,7 @@ def claim_generation(connection: Connection, provider: ProviderRow, expected: in
             raise DatabaseBusy(reason=f"resource provider {provider.uuid} changed meanwhile")
         raise ConcurrentUpdate(
             what="resource provider",
-            detail=f"provider {provider.uuid} is not at resource_provider_generation {expected}; read it again",
+            detail=f"provider {provider.uuid} is not at resource_provider_generation {expected}",
         )
     return seen + 1
 
@@ -165,7 +165,7 @@ class Providers:
         return DuplicateName(field="name", value=name)
 
     def update(self, uuid: str, name: str, parent_uuid: str | Keep | None, *, may_move: bool) -> ProviderRow:
-        """Rename and re-parent. ``may_move``: leave a parent, too (API 1.37).
+        """Rename and re-parent; the generation stays. ``may_move``: leave a parent, too (API 1.37).
 
         Raises ProviderNotFound, DuplicateName, ParentNotFound, ParentRefused.
         """
@@ -175,7 +175,7 @@ class Providers:
             if not isinstance(parent_uuid, Keep) and parent_uuid != provider.parent_uuid:
                 _move(connection, provider, parent_uuid, may_move=may_move)
             change = sa.update(t.providers).where(P.id == provider.id)
-            connection.execute(change.values(name=name, generation=P.generation + 1, updated_at=self._clock.now()))
+            connection.execute(change.values(name=name, updated_at=self._clock.now()))
             return find(connection, uuid)
 
         try:

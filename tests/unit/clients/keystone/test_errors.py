@@ -18,7 +18,12 @@ GLANCE_HTML = (
         (
             {
                 "errors": [
-                    {"status": 409, "title": "Conflict", "detail": "raced", "code": "placement.concurrent_update"}
+                    {
+                        "status": 409,
+                        "title": "Conflict",
+                        "detail": "Conflict\n\n raced  ",
+                        "code": "placement.concurrent_update",
+                    }
                 ]
             },
             "placement.concurrent_update",
