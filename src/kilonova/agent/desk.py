@@ -61,6 +61,8 @@ class Desk:
             "unpause": lambda a: driver.unpause(a["uuid"]),
             "suspend": lambda a: driver.suspend(a["uuid"]),
             "resume": lambda a: driver.resume(_spec(a)),
+            "attach_nic": lambda a: driver.attach_nic(_spec(a), codec.unpack(a["nic"], contracts.Nic)),
+            "detach_nic": lambda a: driver.detach_nic(a["uuid"], a["mac"]),
             "snapshot": lambda a: driver.snapshot(a["uuid"], a["image_id"], _say),
             "output": self._output,
             "console": self._console,

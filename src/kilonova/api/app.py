@@ -32,8 +32,10 @@ from kilonova.api.servers import (
     create,
     create_image,
     instance_actions,
+    interfaces,
     listing,
     metadata,
+    multinic,
     security_groups,
     server_password,
     show,
@@ -73,6 +75,8 @@ MODULES: tuple[ModuleType, ...] = (
     instance_actions,
     security_groups,
     server_password,
+    interfaces,
+    multinic,
     external_events,
 )
 """Each has ENDPOINTS."""

@@ -13,6 +13,7 @@ _ANY: Final = frozenset(states.VM_STATES)
 _RUNNING: Final = frozenset({states.ACTIVE})
 _BOOTABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED, states.ERROR})
 _COPYABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED})
+_PLUGGABLE: Final = frozenset({states.ACTIVE, states.PAUSED, states.STOPPED})
 _NO_TASK: Final[frozenset[str | None]] = frozenset({None})
 _REBOOT_TASKS: Final[frozenset[str | None]] = frozenset(
     {
@@ -37,7 +38,7 @@ class Transition:
     allowed: frozenset[str]
     """vm_states in which it is accepted."""
     during: str | None
-    """task_state while it runs."""
+    """task_state while it runs; None: it runs beside others and its end leaves the states alone."""
     after: str | None
     """vm_state when it is done; None leaves it."""
     on_failure: str | None
@@ -149,6 +150,22 @@ _ROWS: Final = (
         on_failure=None,
         action="createImage",
         event="compute_snapshot_instance",
+    ),
+    Transition(
+        verb="attach_interface",
+        allowed=_PLUGGABLE,
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_attach_interface",
+    ),
+    Transition(
+        verb="detach_interface",
+        allowed=_PLUGGABLE,
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_detach_interface",
     ),
 )
 

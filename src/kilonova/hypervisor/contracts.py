@@ -271,6 +271,17 @@ class Power(Protocol):
 
 
 @runtime_checkable
+class Devices(Protocol):
+    """Plugging into guests that exist, running or not. There already, or gone already, is fine."""
+
+    def attach_nic(self, spec: GuestSpec, nic: Nic) -> None:
+        """Raises GuestMissing, HypervisorFailed."""
+
+    def detach_nic(self, uuid: str, mac: str) -> None:
+        """Returns when the guest has let go; without a guest, at once. Raises HypervisorFailed."""
+
+
+@runtime_checkable
 class Snapshots(Protocol):
     """Disks as images."""
 
@@ -289,7 +300,7 @@ class Console(Protocol):
         """Raises Unsupported for a kind the guest does not have."""
 
 
-class Driver(Host, Guests, Power, Snapshots, Console, Protocol):
+class Driver(Host, Guests, Power, Devices, Snapshots, Console, Protocol):
     """What every full driver is; the contract suite runs over this."""
 
     def close(self) -> None:

@@ -1,9 +1,11 @@
 """Every verb the journal can run, by name."""
 
 from kilonova.operations import (
+    attach_interface,
     build,
     create_image,
     delete,
+    detach_interface,
     pause,
     reboot,
     refresh_network,
@@ -28,6 +30,8 @@ _ALL = (
     Verb("suspend", NoFields, suspend.run),
     Verb("resume", NoFields, resume.run),
     Verb(refresh_network.VERB, NoFields, refresh_network.run),
+    Verb("attach_interface", attach_interface.AttachInterface, attach_interface.run),
+    Verb("detach_interface", detach_interface.DetachInterface, detach_interface.run),
     Verb("create_image", create_image.CreateImage, create_image.run),
 )
 

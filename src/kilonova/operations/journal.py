@@ -260,7 +260,7 @@ def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> 
 
 def _record_failure(connection: Any, work: Work, words: str, now: str) -> None:
     row = LIFECYCLE.get(work.operation["verb"])
-    if row is None:
+    if row is None or row.during is None:
         return  # it ran beside others and has changed nothing
     values: dict[str, Any] = {"task_state": None, "updated_at": now}
     if row.on_failure is not None:

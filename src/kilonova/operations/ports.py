@@ -1,11 +1,14 @@
 """A server's ports while it is built and deleted: made and bound in Neutron, and given back."""
 
+import contextlib
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from kilonova.clients.neutron.facts import NetworkRequest, PortFacts, PortOwner
 from kilonova.kit import codec
 from kilonova.kit.errors import KilonovaError
+from kilonova.operations.hosts import HostDown
 from kilonova.operations.work import Row, Work
 
 LOG = logging.getLogger(__name__)
@@ -60,8 +63,24 @@ def nic(port: PortFacts) -> dict[str, Any]:
 
 def release(work: Work, server: Row) -> None:
     """Delete the ports made for the server, give back the ones it was given."""
-    if codec.loads(server["networks"]):
+    if codec.loads(server["networks"]) or codec.loads(server["network_info"]):
         work.tools.networks.release(server["uuid"])
+
+
+def release_others(work: Work, kept: Collection[str]) -> None:
+    """Give back what the server has beyond ``kept``."""
+    there = work.tools.networks.has_ports([work.uuid]).get(work.uuid, ())
+    others = [port_id for port_id in there if port_id not in kept]
+    if others:
+        work.tools.networks.release(work.uuid, others)
+
+
+def unplug(work: Work, host: str, entry: Row, *, revokes: str | None = None) -> None:
+    """Take a NIC out of the guest. A host that is down starts the guest without it when it is back."""
+    call = f"{work.id}:{entry['port_id']}"
+    with contextlib.suppress(HostDown):
+        arguments = {"uuid": work.uuid, "mac": entry["mac"]}
+        work.tools.hosts.ask(host, "detach_nic", arguments, operation=call, revokes=revokes)
 
 
 def read(work: Work, server: Row) -> list[dict[str, Any]]:
@@ -80,14 +99,18 @@ def _remembered(entry: dict[str, Any]) -> PortFacts:
     )
 
 
-def await_active(work: Work, server: Row, nics: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
+def await_active(
+    work: Work, server: Row, nics: list[dict[str, Any]], attempt: int, *, only: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Wait until Neutron has wired the ports of a guest that runs already; the NICs as they are then.
+
+    ``only``: of these ports; else of all.
 
     ``[DEFAULT] vif_plugging_timeout`` bounds it; ``vif_plugging_is_fatal`` says whether its end is a failure.
     Raises StepFailed. Ports that were active from the start cost nothing.
     """
     options = work.tools.options
-    if not options.vif_plugging_timeout or all(map(_wired, nics)):
+    if not options.vif_plugging_timeout or not _late(nics, only):
         return nics
     with_nics = {**server, "network_info": codec.text(nics)}
 
@@ -95,7 +118,7 @@ def await_active(work: Work, server: Row, nics: list[dict[str, Any]], attempt: i
         deadline = work.tools.clock.monotonic() + options.vif_plugging_timeout
         while True:
             found = read(work, with_nics)
-            late = [entry["port_id"] for entry in found if not _wired(entry)]
+            late = _late(found, only)
             left = deadline - work.tools.clock.monotonic()
             if not late:
                 return found
@@ -114,6 +137,11 @@ def _too_late(work: Work, late: list[str], found: list[dict[str, Any]]) -> list[
         raise words
     LOG.warning("Server %s: %s", work.uuid, words)
     return found
+
+
+def _late(nics: list[dict[str, Any]], only: Collection[str]) -> list[str]:
+    waited = [entry for entry in nics if not only or entry["port_id"] in only]
+    return [entry["port_id"] for entry in waited if not _wired(entry)]
 
 
 def _wired(entry: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ It runs beside whatever else happens to the server: it has no task state and is 
 
 from collections.abc import Callable, Sequence
 
+from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context
 from kilonova.operations import ports
@@ -35,10 +36,14 @@ def accept(
 
 
 def run(work: Work, command: NoFields) -> Outcome:
-    """Ports as Neutron has them now; one that was deleted there is gone here."""
+    """Ports as Neutron has them now; one that was deleted there is unplugged here."""
     del command
     server = work.server()
     nics = ports.read(work, server)
+    there = {entry["port_id"] for entry in nics}
+    for entry in codec.loads(server["network_info"]):
+        if entry["port_id"] not in there and server["host"]:
+            ports.unplug(work, server["host"], entry)
     columns = network_columns(nics)
     changed = {name: value for name, value in columns.items() if server[name] != value}
     return Outcome(values=changed, aside=True)

@@ -8,6 +8,7 @@ import pytest
 
 from kilonova.clients.keystone.errors import RemoteNotFound
 from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.neutron import changes
 from kilonova.clients.neutron import contract as errors
 from kilonova.clients.neutron.api import NetworkApi
 from kilonova.clients.neutron.contract import Neutron
@@ -176,3 +177,32 @@ def test_deleted_port_is_no_trouble(api: NetworkApi, neutron: Neutron) -> None:
     neutron.release(SERVER)
     with pytest.raises(RemoteNotFound):
         api.update("ports", port.id, {"name": "x"})
+
+
+def test_addresses_and_groups_of_a_servers_ports_change(api: NetworkApi, neutron: Neutron) -> None:
+    net = network(api, "private")
+    (group,) = api.create("security_groups", [{"name": "web", "project_id": PROJECT}])
+    (rule,) = api.create(
+        "security_group_rules",
+        [{"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}],
+        ALICE,
+    )
+    with pytest.raises(errors.NotOnNetwork):
+        changes.add_fixed_ip(api, SERVER, net)
+    (port,) = neutron.allocate(OWNER, [NetworkRequest(network_id=net)], host="h1")
+    changes.add_fixed_ip(api, SERVER, net)
+    (more,) = neutron.network_info(SERVER)
+    assert len(more.fixed_ips) == 2
+    changes.remove_fixed_ip(api, SERVER, more.fixed_ips[1].address)
+    with pytest.raises(errors.NotOnNetwork):
+        changes.remove_fixed_ip(api, SERVER, more.fixed_ips[1].address)
+    assert neutron.network_info(SERVER)[0].fixed_ips == port.fixed_ips
+    for _time in range(2):
+        changes.add_group(api, SERVER, group["id"])
+    assert {found.name for found in neutron.groups_of(SERVER)} == {"default", "web"}
+    changes.remove_group(api, SERVER, group["id"])
+    with pytest.raises(errors.GroupNotApplied):
+        changes.remove_group(api, SERVER, group["id"])
+    assert rule["id"] in [row["id"] for row in api.rows("security_group_rules", [("security_group_id", group["id"])])]
+    assert api.delete("security_groups", group["id"], ALICE)
+    assert not api.delete("security_groups", group["id"], ALICE)

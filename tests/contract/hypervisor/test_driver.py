@@ -10,6 +10,7 @@ import pytest
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import (
     Console,
+    Devices,
     Driver,
     GuestBusy,
     GuestMissing,
@@ -17,6 +18,7 @@ from kilonova.hypervisor.contracts import (
     GuestSpec,
     Host,
     InvalidImage,
+    Nic,
     Power,
     Snapshots,
 )
@@ -46,7 +48,7 @@ def power(world: World, spec: GuestSpec) -> PowerState:
 
 
 def test_it_offers_every_capability(world: World) -> None:
-    for capability in (Host, Guests, Power, Snapshots, Console):
+    for capability in (Host, Guests, Power, Devices, Snapshots, Console):
         assert isinstance(world.driver, capability)
 
 
@@ -238,3 +240,25 @@ def test_guests_survive_a_restart_of_the_agent(world: World) -> None:
     assert states[running.uuid] is PowerState.RUNNING
     assert states[stopped.uuid] is PowerState.SHUTDOWN
     assert world.driver.start(stopped).power is PowerState.RUNNING
+
+
+def test_a_nic_is_plugged_in_and_out_as_often_as_asked(world: World) -> None:
+    spec = made(world)
+    nic = Nic(
+        port_id=str(uuid.uuid4()),
+        mac="fa:16:3e:00:00:42",
+        network_id=str(uuid.uuid4()),
+        label="private",
+        vif_type="tap",
+        devname="tapcontract42",
+    )
+    world.driver.attach_nic(spec, nic)
+    world.driver.attach_nic(spec, nic)
+    world.driver.stop(spec.uuid, 0)
+    for _time in range(2):
+        world.driver.detach_nic(spec.uuid, nic.mac)
+    world.driver.attach_nic(spec, nic)
+    assert power(world, spec) is PowerState.SHUTDOWN
+    world.driver.detach_nic(str(uuid.uuid4()), nic.mac)
+    with pytest.raises(GuestMissing):
+        world.driver.attach_nic(world.spec(), nic)

@@ -344,3 +344,17 @@ def test_a_config_drive_is_written_anew_at_start(libvirt_world: World) -> None:
     files = {"openstack/latest/user_data": base64.b64encode(b"second edition").decode()}
     libvirt_world.driver.start(replace(spec, config_drive=files))
     assert b"second edition" in (libvirt_world.folder / spec.uuid / "disk.config").read_bytes()
+
+
+def test_a_nic_is_plugged_into_the_running_guest(libvirtd: Libvirtd, libvirt_world: World) -> None:
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    plugged = nic("tapplugged")
+    libvirt_world.driver.attach_nic(spec, plugged)
+    assert "tapplugged" in links(libvirtd)
+    assert plugged.mac in virsh(libvirtd, "dumpxml", spec.uuid)
+    assert plugged.mac in virsh(libvirtd, "dumpxml", "--inactive", spec.uuid)
+    libvirt_world.driver.stop(spec.uuid, 0)
+    assert "tapplugged" not in links(libvirtd)
+    libvirt_world.driver.detach_nic(spec.uuid, plugged.mac)
+    assert plugged.mac not in virsh(libvirtd, "dumpxml", "--inactive", spec.uuid)

@@ -14,14 +14,19 @@ from typing import Any
 from tests.service.cloud import Cloud, wait_for
 from tests.service.operations.audit import World, at_rest
 
+from kilonova.clients.neutron.facts import NetworkRequest
 from kilonova.clients.placement.facts import Allocation
 from kilonova.hypervisor.fake.driver import FakeDriver
 from kilonova.hypervisor.fake.faults import FakeFaults
 from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.clock import SystemClock
+from kilonova.kit.context import Context
+from kilonova.operations.accepting import Acceptor
+from kilonova.operations.attach_interface import AttachInterface
 from kilonova.services.compute import ComputeHost
 from kilonova.services.conductor import Conductor, tools_of
 from kilonova.services.process import Neighbours
+from kilonova.store import servers
 
 LEASE = 1.0
 
@@ -123,6 +128,16 @@ class Site(Cloud):
     def create(self, name: str = "web") -> str:
         return str(self.boot(name, wait=False, networks=[{"uuid": self.network}])["id"])
 
+    def attach(self, uuid: str, network: str) -> None:
+        """Accept an attachment without waiting for its end, as the API does: nobody works yet."""
+        cell = self.store.home
+        with cell.database.read() as connection:
+            row = servers.get(connection, uuid)
+        assert row is not None
+        context = Context(user_id="user", project_id="project")
+        command = AttachInterface(NetworkRequest(network_id=network))
+        Acceptor(clock=self.clock, bell=lambda *_: None).accept(context, cell, row, "attach_interface", command)
+
     def delete(self, uuid: str) -> None:
         assert self.call("DELETE", f"/servers/{uuid}").status_code == 204
 
@@ -156,3 +171,5 @@ class Story:
     """What users do while the conductor is dead."""
     kind: str = "create"
     """Stories of one kind need not try the same boundary twice."""
+    nics: int | None = None
+    """How many a living server has in the end, if not those of its create."""

@@ -36,6 +36,19 @@ def _delete(site: Site) -> str:
     return uuid
 
 
+def _attach(site: Site) -> str:
+    uuid = _running(site)
+    site.attach(uuid, site.network)
+    return uuid
+
+
+def _detach(site: Site) -> str:
+    uuid = _running(site)
+    (port,) = site.world().ports(uuid)
+    assert site.call("DELETE", f"/servers/{uuid}/os-interface/{port['id']}").status_code == 202
+    return uuid
+
+
 def _delete_failed(site: Site) -> str:
     uuid = _failing(site)
     with site.conducting(Fuse()):
@@ -59,6 +72,8 @@ STORIES = (
     Story("build that no host can do", _failing, "error"),
     Story("build without ports", _no_ports, "error"),
     Story("delete", _delete, "deleted", kind="delete"),
+    Story("attach an interface", _attach, "active", kind="attach", nics=2),
+    Story("detach an interface", _detach, "active", kind="detach", nics=0),
     Story("delete of a failed build", _delete_failed, "deleted", kind="delete without a host"),
     Story(
         "delete while building, then going to the second host",
@@ -100,7 +115,7 @@ def crash(site: Site, story: Story, where: str) -> list[str]:
     with site.conducting(Fuse()):
         site.settle(uuid)
     calm(site)
-    return audit(site.world(), uuid, story.end) + quota_errors(site.world())
+    return audit(site.world(), uuid, story.end, nics=story.nics) + quota_errors(site.world())
 
 
 @pytest.mark.timeout(300)

@@ -8,10 +8,13 @@ from kilonova.kit.errors import NotFound
 from kilonova.kit.http.endpoint import Call
 from kilonova.kit.http.schema import is_uuid
 from kilonova.operations.accepting import Acceptor
+from kilonova.store import operations as journal_rows
 from kilonova.store import servers
 from kilonova.store.cells import Cell
 
 Row = Any
+_PATIENCE = 60.0
+"""Seconds that clients of the synchronous routes have always had to wait."""
 OVERRIDE_RULE = "os_compute_api:os-lock-server:unlock:unlock_override"
 
 
@@ -59,6 +62,19 @@ def unlocked(call: Call, row: Row) -> None:
 def acceptor(call: Call) -> Acceptor:
     """Accepts operations for this call."""
     return Acceptor(clock=call.app.clock, bell=call.app.bell)
+
+
+def outcome(call: Call, cell: Cell, operation_id: str) -> Row:
+    """The operation's row when it has ended, or as it is after the longest a caller should wait."""
+    clock, pause = call.app.clock, 0.01
+    ends = clock.monotonic() + _PATIENCE
+    while True:
+        with cell.database.read() as connection:
+            row = journal_rows.get(connection, operation_id)
+        if row is None or row["state"] not in journal_rows.OPEN or clock.monotonic() >= ends:
+            return row
+        clock.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
 
 
 def act(call: Call, rule: str, verb: str, command: Any = None) -> None:

@@ -18,7 +18,7 @@ from kilonova.kit.http.schema import Array, Field, Object, Schema, add_format
 _DESCRIPTION: Json = {"type": ["string", "null"], "minLength": 0, "maxLength": 255, "format": "printable"}
 _IPV4: Json = {"type": "string", "format": "ipv4"}
 _IPV6: Json = {"type": "string", "format": "ipv6"}
-_TAG: Json = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
+TAG: Json = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
 _DISK_CONFIG: Json = {"enum": ["AUTO", "MANUAL"]}
 _IMAGE_REF: Json = {"type": "string", "maxLength": 255}
 _PLAIN_NAME = {"pattern": r"^[a-zA-Z0-9]([a-zA-Z0-9\-]{0,61}[a-zA-Z0-9])?$"}
@@ -67,8 +67,8 @@ _NETWORK = Object(
         Field(name="uuid", schema=nullable(UUID), since=(2, 37)),
         Field(name="port", schema=nullable(UUID)),
         Field(name="fixed_ip", schema={"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
-        Field(name="tag", schema=_TAG, since=(2, 32), until=(2, 36)),
-        Field(name="tag", schema=_TAG, since=(2, 42)),
+        Field(name="tag", schema=TAG, since=(2, 32), until=(2, 36)),
+        Field(name="tag", schema=TAG, since=(2, 42)),
     )
 )
 _NETWORKS = Array(_NETWORK)
@@ -98,8 +98,8 @@ _BLOCK_DEVICE = Object(
         Field(name="guest_format", schema=nullable({"type": "string", "maxLength": 255})),
         Field(name="no_device", schema={}),
         Field(name="source_type", schema={"type": "string", "enum": ["volume", "image", "snapshot", "blank"]}),
-        Field(name="tag", schema=_TAG, since=(2, 32), until=(2, 32)),
-        Field(name="tag", schema=_TAG, since=(2, 42)),
+        Field(name="tag", schema=TAG, since=(2, 32), until=(2, 32)),
+        Field(name="tag", schema=TAG, since=(2, 42)),
         Field(name="uuid", schema=nullable(UUID)),
         Field(name="volume_size", schema=nullable(integer(1))),
         Field(name="volume_type", schema=nullable(TEXT_255), since=(2, 67)),
@@ -144,7 +144,7 @@ _CREATE = (
     Field(name="block_device_mapping", schema=Array({"type": "object"})),
     Field(name="block_device_mapping_v2", schema=Array(_BLOCK_DEVICE)),
     Field(name="description", schema=_DESCRIPTION, since=(2, 19)),
-    Field(name="tags", schema=Array(_TAG, {"maxItems": 50}), since=(2, 52)),
+    Field(name="tags", schema=Array(TAG, {"maxItems": 50}), since=(2, 52)),
     Field(name="trusted_image_certificates", schema=_CERTS, since=(2, 63)),
     Field(name="host", schema=TEXT_255, since=(2, 74)),
     Field(name="hypervisor_hostname", schema=TEXT_255, since=(2, 74)),

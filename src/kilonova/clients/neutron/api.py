@@ -22,11 +22,11 @@ class NetworkApi(Protocol):
     def show(self, resource: str, name: str, query: Query = (), context: Context | None = None) -> Row:
         """Raises NotFound."""
 
-    def create(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
         """All or none, in order."""
 
-    def update(self, resource: str, name: str, changes: Mapping[str, Any]) -> Row:
+    def update(self, resource: str, name: str, changes: Mapping[str, Any], context: Context | None = None) -> Row:
         """Raises NotFound."""
 
-    def delete(self, resource: str, name: str) -> bool:
+    def delete(self, resource: str, name: str, context: Context | None = None) -> bool:
         """False when there was none."""

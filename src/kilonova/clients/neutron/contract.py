@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from kilonova.clients.neutron.api import NetworkApi
 from kilonova.clients.neutron.facts import (
     NetworkFacts,
     NetworkRequest,
@@ -117,6 +118,18 @@ class SecurityGroupsNotApplicable(Invalid):
     template = "security_groups: Network {network_id} has port security disabled; no security group can be applied."
 
 
+class NotOnNetwork(NotFound):
+    """The server has no port that could do."""
+
+    template = "Server {server_id} has no port {where}"
+
+
+class GroupNotApplied(NotFound):
+    """The security group is on none of the server's ports."""
+
+    template = "Security group {name} is not associated with server {server_id}."
+
+
 class AutoAllocationImpossible(Invalid):
     """Neutron has no default subnet pool or external network for it."""
 
@@ -134,6 +147,10 @@ class Neutron(Protocol):
 
     ``context``: whose eyes; None, or one without a token, is the service.
     """
+
+    @property
+    def api(self) -> NetworkApi:
+        """Neutron's own documents, for the routes that pass them on."""
 
     def networks(
         self, context: Context | None, project_id: str, ids: Collection[str] | None = None

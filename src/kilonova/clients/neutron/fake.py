@@ -16,8 +16,8 @@ from kilonova.clients.neutron.api import Query, Row
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
 
-_RESOURCES = ("networks", "subnets", "ports", "security_groups", "floatingips")
-_OWNED = frozenset({"ports", "security_groups", "floatingips"})
+_RESOURCES = ("networks", "subnets", "ports", "security_groups", "security_group_rules", "floatingips")
+_OWNED = frozenset({"ports", "security_groups", "security_group_rules", "floatingips"})
 _PORT_DEFAULTS: Mapping[str, Any] = {
     "name": "",
     "admin_state_up": True,
@@ -129,34 +129,44 @@ class FakeNetworkApi:
             raise _missing(resource, name)
         return found[0]
 
-    def create(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
         self.interfere("create", resource)
+        owner = {"project_id": context.project_id} if context is not None else {}
         made: list[Row] = []
         with self._lock:
             try:
                 for row in rows:
-                    made.append(self._made(resource, row))
+                    made.append(self._made(resource, {**owner, **row}))
             except Exception:
                 for row in made:
                     del self._tables[resource][row["id"]]
                 raise
-        return [dict(row) for row in made]
+        return [self._dressed(resource, row) for row in made]
 
-    def update(self, resource: str, name: str, changes: Mapping[str, Any]) -> Row:
+    def update(self, resource: str, name: str, changes: Mapping[str, Any], context: Context | None = None) -> Row:
         self.interfere("update", resource)
         with self._lock:
             row = self._tables[resource].get(name)
-            if row is None:
+            if row is None or not _sees(context, resource, row):
                 raise _missing(resource, name)
-            row.update(changes)
+            row.update(self._settled(row, changes))
             if resource == "ports":
                 self._bind(row)
-            return dict(row)
+            return self._dressed(resource, row)
 
-    def delete(self, resource: str, name: str) -> bool:
+    def delete(self, resource: str, name: str, context: Context | None = None) -> bool:
         self.interfere("delete", resource)
         with self._lock:
-            return self._tables[resource].pop(name, None) is not None
+            row = self._tables[resource].get(name)
+            if row is None or not _sees(context, resource, row):
+                return False
+            users = [p for p in self._tables["ports"].values() if name in p["security_groups"]]
+            if resource == "security_groups" and users:
+                raise RemoteConflict(
+                    neighbour="Neutron", code="SecurityGroupInUse", reason=f"Security Group {name} in use."
+                )
+            del self._tables[resource][name]
+            return True
 
     # -- inside --
     def _add(self, resource: str, row: Mapping[str, Any]) -> Row:
@@ -173,9 +183,37 @@ class FakeNetworkApi:
         if resource == "subnets":
             owner = self._tables["networks"][row["network_id"]]["project_id"]
             return self._add(resource, {**_subnet_defaults(row["cidr"]), "project_id": owner, **row})
+        if resource == "floatingips":
+            network = self._tables["networks"][row["floating_network_id"]]
+            address = self._addresses(network, None)[0]["ip_address"]
+            return self._add(
+                resource, {"floating_ip_address": address, "fixed_ip_address": None, "port_id": None, **row}
+            )
+        if resource == "security_group_rules" and row["security_group_id"] not in self._tables["security_groups"]:
+            raise _missing("security_groups", row["security_group_id"])
         return self._add(resource, row)
 
+    def _settled(self, row: Row, changes: Mapping[str, Any]) -> Row:
+        """``changes`` with the addresses that they ask for, as Neutron finds them."""
+        made = dict(changes)
+        if "fixed_ips" in made:
+            network = self._tables["networks"][row["network_id"]]
+            known = {ip["ip_address"] for ip in row["fixed_ips"]}
+            kept = [ip for ip in made["fixed_ips"] if ip.get("ip_address") in known]
+            new = [ip for ip in made["fixed_ips"] if ip.get("ip_address") not in known]
+            made["fixed_ips"] = [*kept, *(self._addresses(network, new) if new else ())]
+        if made.get("port_id"):
+            made.setdefault("fixed_ip_address", self._tables["ports"][made["port_id"]]["fixed_ips"][0]["ip_address"])
+        elif "port_id" in made:
+            made["fixed_ip_address"] = None
+        return made
+
     def _dressed(self, resource: str, row: Row) -> Row:
+        if resource == "security_groups":
+            rules = [
+                dict(r) for r in self._tables["security_group_rules"].values() if r["security_group_id"] == row["id"]
+            ]
+            return {"description": "", **row, "security_group_rules": rules}
         if resource != "networks":
             return dict(row)
         subnets = [key for key, subnet in self._tables["subnets"].items() if subnet["network_id"] == row["id"]]
@@ -210,8 +248,9 @@ class FakeNetworkApi:
             for ip in port["fixed_ips"]
             if port["network_id"] == network["id"]
         }
+        taken |= {row["floating_ip_address"] for row in self._tables["floatingips"].values()}
         if asked:
-            return [_asked_for(ip, subnets, taken) for ip in asked]
+            return [self._asked_for(ip, subnets, taken) for ip in asked]
         found = {}
         for subnet in subnets:
             if subnet["ip_version"] not in found:
@@ -225,6 +264,24 @@ class FakeNetworkApi:
                 reason=f"No more IP addresses available on network {network['id']}.",
             )
         return list(found.values())
+
+    def _asked_for(self, ip: Mapping[str, str], subnets: Sequence[Row], taken: set[str]) -> dict[str, str]:
+        address = ip.get("ip_address")
+        if address is None:
+            wanted = [subnet for subnet in subnets if subnet["id"] == ip["subnet_id"]]
+            address = self._free(wanted[0], taken)
+        if address is None or address in taken:
+            raise RemoteConflict(
+                neighbour="Neutron", code="IpAddressAlreadyAllocated", reason=f"IP address {address} already allocated"
+            )
+        for subnet in subnets:
+            if ipaddress.ip_address(address) in ipaddress.ip_network(subnet["cidr"]):
+                return {"subnet_id": subnet["id"], "ip_address": address}
+        raise RemoteInvalid(
+            neighbour="Neutron",
+            code="InvalidIpForNetwork",
+            reason=f"IP address {address} is not a valid IP for the network.",
+        )
 
     def _free(self, subnet: Row, taken: set[str]) -> str | None:
         """The next address of the pool; from its start again when it has been walked through."""
@@ -270,22 +327,6 @@ def _subnet_defaults(cidr: str) -> Row:
         "host_routes": [],
         "enable_dhcp": True,
     }
-
-
-def _asked_for(ip: Mapping[str, str], subnets: Sequence[Row], taken: set[str]) -> dict[str, str]:
-    address = ip["ip_address"]
-    if address in taken:
-        raise RemoteConflict(
-            neighbour="Neutron", code="IpAddressAlreadyAllocated", reason=f"IP address {address} already allocated"
-        )
-    for subnet in subnets:
-        if ipaddress.ip_address(address) in ipaddress.ip_network(subnet["cidr"]):
-            return {"subnet_id": subnet["id"], "ip_address": address}
-    raise RemoteInvalid(
-        neighbour="Neutron",
-        code="InvalidIpForNetwork",
-        reason=f"IP address {address} is not a valid IP for the network.",
-    )
 
 
 def _matches(row: Row, wanted: Mapping[str, set[str]]) -> bool:

@@ -35,18 +35,21 @@ class HttpNetworkApi:
         document = self._neighbour.get(f"{_path(resource)}/{name}", query, context=context, as_user=True)
         return dict(document[_singular(resource)])
 
-    def create(self, resource: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-        if len(rows) == 1:
-            singular = _singular(resource)
-            return [dict(self._neighbour.post(_path(resource), {singular: rows[0]})[singular])]
-        return list(self._neighbour.post(_path(resource), {resource: list(rows)})[resource])
+    def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
+        key = _singular(resource) if len(rows) == 1 else resource
+        body = {key: rows[0] if len(rows) == 1 else list(rows)}
+        made = self._neighbour.post(_path(resource), body, context=context, as_user=True)[key]
+        return [dict(made)] if len(rows) == 1 else list(made)
 
-    def update(self, resource: str, name: str, changes: Mapping[str, Any]) -> Row:
-        singular = _singular(resource)
-        return dict(self._neighbour.put(f"{_path(resource)}/{name}", {singular: dict(changes)})[singular])
+    def update(self, resource: str, name: str, changes: Mapping[str, Any], context: Context | None = None) -> Row:
+        key, path = _singular(resource), f"{_path(resource)}/{name}"
+        request = Request(method="PUT", path=path, body={key: dict(changes)}, context=context, as_user=True)
+        return dict(self._neighbour.call(request).json()[key])
 
-    def delete(self, resource: str, name: str) -> bool:
-        return self._neighbour.delete(f"{_path(resource)}/{name}", accept=(_NOT_FOUND,)) != _NOT_FOUND
+    def delete(self, resource: str, name: str, context: Context | None = None) -> bool:
+        path = f"{_path(resource)}/{name}"
+        request = Request(method="DELETE", path=path, context=context, as_user=True, accept=(_NOT_FOUND,))
+        return self._neighbour.call(request).status != _NOT_FOUND
 
 
 def _path(resource: str) -> str:

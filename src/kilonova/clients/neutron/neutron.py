@@ -7,6 +7,7 @@ from typing import Any
 from kilonova.clients.keystone.errors import RemoteConflict, RemoteInvalid, RemoteNotFound, RemoteOverQuota
 from kilonova.clients.neutron import contract as errors
 from kilonova.clients.neutron.api import NetworkApi, Row
+from kilonova.clients.neutron.changes import group_ids
 from kilonova.clients.neutron.checking import Checker, visible
 from kilonova.clients.neutron.facts import (
     NetworkFacts,
@@ -32,29 +33,28 @@ class ApiNeutron:
     """Implements ``contract.Neutron``."""
 
     def __init__(self, api: NetworkApi) -> None:
-        self._api = api
+        self.api = api
 
     def networks(
         self, context: Context | None, project_id: str, ids: Collection[str] | None = None
     ) -> tuple[NetworkFacts, ...]:
         if ids is None:
-            return visible(self._api, context, project_id)
-        return tuple(network_of(row) for row in by(self._api, "networks", "id", ids, context))
+            return visible(self.api, context, project_id)
+        return tuple(network_of(row) for row in by(self.api, "networks", "id", ids, context))
 
     def validate(
         self, context: Context | None, project_id: str, wanted: Wanted, count: int = 1
     ) -> tuple[NetworkRequest, ...]:
-        return Checker(self._api, context, project_id, count).check(wanted)
+        return Checker(self.api, context, project_id, count).check(wanted)
 
     # -- security groups --
     def security_groups(self, context: Context | None, project_id: str, names: Sequence[str]) -> tuple[str, ...]:
         if set(names) <= {"default"}:
             return ()
-        rows = self._api.rows("security_groups", [("project_id", project_id)], context)
-        return tuple(dict.fromkeys(_group_id(rows, name, project_id) for name in names))
+        return group_ids(self.api, names, project_id, context)
 
     def security_group_names(self, port_security_groups: Collection[str]) -> Mapping[str, str]:
-        return {row["id"]: row["name"] for row in by(self._api, "security_groups", "id", port_security_groups)}
+        return {row["id"]: row["name"] for row in by(self.api, "security_groups", "id", port_security_groups)}
 
     # -- ports of a server --
     def allocate(
@@ -68,21 +68,21 @@ class ApiNeutron:
     ) -> tuple[PortFacts, ...]:
         if not requests:
             return ()
-        work = _Allocation(self._api, owner, host, security_groups)
+        work = _Allocation(self.api, owner, host, security_groups)
         rows = work.run([self._settled(r, owner.project_id) for r in requests], taken)
         tags = {row["id"]: request.tag for row, request in zip(rows, requests, strict=True)}
-        return port_facts(self._api, rows, tags, floating=any(r.port_id for r in requests))
+        return port_facts(self.api, rows, tags, floating=any(r.port_id for r in requests))
 
     def _settled(self, request: NetworkRequest, project_id: str) -> NetworkRequest:
         if not request.auto:
             return request
-        topology = self._api.show("auto_allocated_topologies", project_id)
+        topology = self.api.show("auto_allocated_topologies", project_id)
         return NetworkRequest(network_id=topology["id"], tag=request.tag)
 
     def bind(self, server_id: str, host: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...]:
         for row in self._of(server_id):
             if row.get("binding:host_id") != host or row.get("binding:vif_type") in _UNBOUND:
-                _bound(self._api.update("ports", row["id"], {"binding:host_id": host}), host)
+                _bound(self.api.update("ports", row["id"], {"binding:host_id": host}), host)
         return self.network_info(server_id, known)
 
     def release(self, server_id: str, port_ids: Collection[str] | None = None) -> None:
@@ -90,7 +90,7 @@ class ApiNeutron:
         for row in self._of(server_id):
             if port_ids is None or row["id"] in port_ids:
                 try:
-                    give_up(self._api, row)
+                    give_up(self.api, row)
                 except KilonovaError as error:
                     LOG.warning("Port %s of server %s: %s", row["id"], server_id, error)
                     failures.append(error)
@@ -100,27 +100,27 @@ class ApiNeutron:
     def network_info(self, server_id: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...]:
         order = {port.id: place for place, port in enumerate(known)}
         rows = sorted(self._of(server_id), key=lambda r: (order.get(r["id"], len(order)), r.get("created_at") or ""))
-        return port_facts(self._api, rows, {port.id: port.tag for port in known})
+        return port_facts(self.api, rows, {port.id: port.tag for port in known})
 
     def port(self, context: Context | None, port_id: str) -> PortFacts:
-        rows = self._api.rows("ports", [("id", port_id)], context)
+        rows = self.api.rows("ports", [("id", port_id)], context)
         if not rows:
             raise errors.PortNotFound(port_id=port_id)
-        return port_facts(self._api, rows, {})[0]
+        return port_facts(self.api, rows, {})[0]
 
     def has_ports(self, server_ids: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
-        for row in by(self._api, "ports", "device_id", server_ids):
+        for row in by(self.api, "ports", "device_id", server_ids):
             found[row["device_id"]] = (*found.get(row["device_id"], ()), row["id"])
         return found
 
     def groups_of(self, server_id: str) -> tuple[SecurityGroupFacts, ...]:
         ids = {group for row in self._of(server_id) for group in row.get("security_groups") or ()}
-        rows = by(self._api, "security_groups", "id", ids)
-        return group_facts(self._api, sorted(rows, key=lambda row: (row["name"], row["id"])))
+        rows = by(self.api, "security_groups", "id", ids)
+        return group_facts(self.api, sorted(rows, key=lambda row: (row["name"], row["id"])))
 
     def _of(self, server_id: str) -> list[Row]:
-        return self._api.rows("ports", [("device_id", server_id)])
+        return self.api.rows("ports", [("device_id", server_id)])
 
 
 class _Allocation:
@@ -251,13 +251,3 @@ def _conflict(error: RemoteConflict, requests: Sequence[NetworkRequest]) -> Kilo
     if code == _POOL_EMPTY:
         return errors.NoMoreAddresses(network_id=", ".join(r.network_id or "" for r in requests))
     return error
-
-
-def _group_id(rows: Sequence[Row], name: str, project_id: str) -> str:
-    by_id = [row["id"] for row in rows if row["id"] == name]
-    found = by_id or [row["id"] for row in rows if row["name"] == name]
-    if not found:
-        raise errors.SecurityGroupNotFound(name=name, project_id=project_id)
-    if len(found) > 1:
-        raise errors.SecurityGroupAmbiguous(name=name)
-    return str(found[0])

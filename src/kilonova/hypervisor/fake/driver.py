@@ -18,6 +18,7 @@ from kilonova.hypervisor.contracts import (
     HypervisorFailed,
     Images,
     InvalidImage,
+    Nic,
     NodeFacts,
     NoSuchConsole,
     Progress,
@@ -171,6 +172,29 @@ class FakeDriver:
 
     def resume(self, spec: GuestSpec) -> GuestState:
         return self._move("resume", spec.uuid, PowerState.RUNNING)
+
+    # Devices
+
+    def attach_nic(self, spec: GuestSpec, nic: Nic) -> None:
+        self._need("attach_nic", spec.uuid)
+        with self._lock(spec.uuid):
+            record = self._guests.get(spec.uuid)
+            if record is None:
+                raise GuestMissing(uuid=spec.uuid)
+            if nic.mac not in record.macs:
+                self._keep(replace(record, macs=(*record.macs, nic.mac)))
+
+    def detach_nic(self, uuid: str, mac: str) -> None:
+        found = self._guests.get(uuid)
+        self.faults.meet("detach_nic", self._host, found.display_name if found else "")
+        with self._lock(uuid):
+            record = self._guests.get(uuid)
+            if record is not None and mac in record.macs:
+                self._keep(replace(record, macs=tuple(m for m in record.macs if m != mac)))
+
+    def macs(self, uuid: str) -> tuple[str, ...]:
+        """What is plugged into a guest, for those who check."""
+        return self._need("macs", uuid).macs
 
     # Snapshots and consoles
 

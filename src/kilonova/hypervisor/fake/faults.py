@@ -22,6 +22,8 @@ CALLS = frozenset(
         "unpause",
         "suspend",
         "resume",
+        "attach_nic",
+        "detach_nic",
         "snapshot",
         "output",
         "endpoint",

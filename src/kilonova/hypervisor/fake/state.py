@@ -29,6 +29,8 @@ class Record:
     power: PowerState
     boots: int = 1
     """Times it was started; the console log shows them."""
+    macs: tuple[str, ...] = ()
+    """Of its NICs, in the order they were plugged."""
 
     @classmethod
     def of(cls, spec: GuestSpec, node: str) -> "Record":
@@ -41,6 +43,7 @@ class Record:
             memory_mb=spec.memory_mb,
             disk_gb=spec.root_gb + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
             power=PowerState.RUNNING,
+            macs=tuple(nic.mac for nic in spec.nics),
         )
 
     def guest(self) -> GuestState:

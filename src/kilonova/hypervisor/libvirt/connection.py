@@ -59,6 +59,15 @@ def _is_broken(error: Any) -> bool:
     return code in _NO_CONNECTION or (code in _BROKEN and where in _BROKEN_IN)
 
 
+def _where(*, live: bool) -> int:
+    return int(libvirt.VIR_DOMAIN_AFFECT_LIVE if live else libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+
+
+def _is_being_unplugged(error: Any) -> bool:
+    """QEMU refuses a second request while the guest has not answered the first one; it has no code of its own."""
+    return "in the process of unplug" in str(error)
+
+
 class Connection:
     """One connection, made when first needed, shared by all threads (libvirt allows it)."""
 
@@ -242,6 +251,20 @@ class LiveDomain:
         with self._errors("forget memory image"):
             if self._raw.hasManagedSaveImage(0):
                 self._raw.managedSaveRemove(0)
+
+    def attach(self, document: str, *, live: bool) -> None:
+        """Plug a device into the running guest, or into what its next start uses."""
+        with self._errors("attach device"):
+            self._raw.attachDeviceFlags(document, _where(live=live))
+
+    def detach(self, document: str, *, live: bool) -> None:
+        """Ask for a device to be unplugged; a running guest answers later. A device that is gone already is fine."""
+        with self._errors("detach device"):
+            try:
+                self._raw.detachDeviceFlags(document, _where(live=live))
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_DEVICE_MISSING and not _is_being_unplugged(error):
+                    raise
 
     def undefine(self) -> None:
         """With memory image, snapshots' metadata and NVRAM."""

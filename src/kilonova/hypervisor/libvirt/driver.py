@@ -1,13 +1,14 @@
 """The libvirt driver: all its parts as one."""
 
 from kilonova.hypervisor.libvirt.consoles import ConsoleReader
+from kilonova.hypervisor.libvirt.devices import DevicePlug
 from kilonova.hypervisor.libvirt.facts import NodeReporter
 from kilonova.hypervisor.libvirt.lifecycle import Lifecycle
 from kilonova.hypervisor.libvirt.power import PowerControl
 from kilonova.hypervisor.libvirt.snapshots import SnapshotTaker
 
 
-class LibvirtDriver(NodeReporter, Lifecycle, PowerControl, SnapshotTaker, ConsoleReader):
+class LibvirtDriver(NodeReporter, Lifecycle, PowerControl, DevicePlug, SnapshotTaker, ConsoleReader):
     """QEMU and KVM guests through libvirtd. Implements ``contracts.Driver``; safe for many threads."""
 
     def close(self) -> None:

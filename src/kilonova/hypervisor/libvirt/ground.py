@@ -87,7 +87,11 @@ class Ground:
 
     def define(self, spec: GuestSpec, folder: GuestFolder) -> LiveDomain:
         """Define or redefine the guest from what is wanted and what is in its folder."""
-        plan = Plan(
+        return self.connection.define(write(build(self.plan(spec, folder))))
+
+    def plan(self, spec: GuestSpec, folder: GuestFolder) -> Plan:
+        """What the guest's document is made from."""
+        return Plan(
             spec=spec,
             options=self.options,
             arch=self.arch,
@@ -96,4 +100,3 @@ class Ground:
             kernel=folder.kernel if folder.kernel.exists() else None,
             ramdisk=folder.ramdisk if folder.ramdisk.exists() else None,
         )
-        return self.connection.define(write(build(plan)))

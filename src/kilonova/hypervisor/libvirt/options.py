@@ -33,6 +33,8 @@ class LibvirtOptions:
     images_cpu_time_limit: int = opt(30, "CPU seconds for looking at one image")
     images_address_space_limit: int = opt(2, "GiB of address space for looking at one image")
     wait_soft_reboot_seconds: int = opt(120, "seconds soft reboot may take before it becomes hard")
+    device_detach_attempts: int = opt(8, "requests to a guest to let go of a device", min=1)
+    device_detach_timeout: int = opt(20, "seconds between such requests", min=1)
     rx_queue_size: int | None = opt(None, "virtio receive queue", choices=[256, 512, 1024])
     tx_queue_size: int | None = opt(None, "virtio transmit queue", choices=[256, 512, 1024])
 

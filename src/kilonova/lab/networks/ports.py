@@ -141,8 +141,10 @@ def readdress(work: Work, port: Document, wanted: Sequence[dict[str, str]]) -> N
     """Give the port other addresses; those it keeps stay. The caller stores the port."""
     before = {entry["ip_address"] for entry in port["fixed_ips"]}
     kept: dict[str, list[str]] = {}
+    named = {entry.get("ip_address") for entry in wanted}
     for entry in port["fixed_ips"]:
-        kept.setdefault(entry["subnet_id"], []).append(entry["ip_address"])
+        if entry["ip_address"] not in named:
+            kept.setdefault(entry["subnet_id"], []).append(entry["ip_address"])
     work.docs.release_addresses(port["id"])
     asked = []
     for entry in wanted:

@@ -24,7 +24,8 @@ def _tap(_nic: Nic) -> xml.Interface:
 _KINDS = {"bridge": _bridge, "ovs": _ovs, "tap": _tap}
 
 
-def _interface(plan: Plan, nic: Nic) -> xml.Interface:
+def interface(plan: Plan, nic: Nic) -> xml.Interface:
+    """One NIC. Raises HypervisorFailed for a kind of port that libvirt alone cannot plug."""
     make = _KINDS.get(nic.vif_type)
     if make is None or (nic.vif_type == "bridge" and not nic.bridge):
         reason = f"port {nic.port_id}: cannot plug vif_type {nic.vif_type} (bridge {nic.bridge})"
@@ -45,5 +46,5 @@ def _interface(plan: Plan, nic: Nic) -> xml.Interface:
 
 def nics(plan: Plan, domain: xml.Domain) -> xml.Domain:
     """In the order of the request, as the guest numbers them."""
-    interfaces = tuple(_interface(plan, nic) for nic in plan.spec.nics)
+    interfaces = tuple(interface(plan, nic) for nic in plan.spec.nics)
     return replace(domain, devices=replace(domain.devices, interfaces=interfaces))
