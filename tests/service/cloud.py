@@ -11,6 +11,7 @@ import falcon.testing
 from kilonova.api.app import build as build_api
 from kilonova.api.policies import policy
 from kilonova.api.wiring import Compute
+from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.glance.fake import FakeGlance
 from kilonova.clients.keystone.neighbours import neighbour
@@ -87,7 +88,8 @@ class Cloud:
         self.networks = ApiNeutron(self.network_api)
         sessions = Sessions(self.configuration, {PLACEMENT_URL: self._as_admin})
         self.resources = HttpPlacement(neighbour(sessions, "placement"))
-        others = Neighbours(images=self.images, networks=self.networks, resources=self.resources)
+        self.volumes = FakeCinder()
+        others = Neighbours(images=self.images, networks=self.networks, resources=self.resources, volumes=self.volumes)
         self.tools = tools_of(self.configuration, self.store, self.bus, others)
         self.conductor = Conductor(self.tools, self.bus, "host1")
         self.hosts: dict[str, ComputeHost] = {}
@@ -100,6 +102,7 @@ class Cloud:
             images=self.images,
             networks=self.networks,
             resources=self.resources,
+            volumes=self.volumes,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),

@@ -104,6 +104,8 @@ class Compute:
     """clients.neutron contract."""
     resources: Any = None
     """clients.placement contract."""
+    volumes: Any = None
+    """clients.cinder contract."""
     hosts: Any = None
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None

@@ -67,6 +67,7 @@ class Tools:
     images: Any = None
     networks: Any = None
     resources: Any = None
+    volumes: Any = None
     chooser: Any = None
     """operations.placing.Chooser."""
     metadata: Any = None

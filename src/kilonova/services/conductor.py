@@ -68,6 +68,7 @@ def tools_of(
         images=others.images,
         networks=others.networks,
         resources=others.resources,
+        volumes=others.volumes,
         chooser=placer,
         metadata=GuestDataOptions(options.dhcp_domain, vendor_data.load(configuration.section(VendorDataOptions))),
         options=options,

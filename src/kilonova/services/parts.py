@@ -46,6 +46,7 @@ def api_parts(
         images=others.images,
         networks=others.networks,
         resources=others.resources,
+        volumes=others.volumes,
         hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
         bell=bell,
         doorbell=lambda servers: bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),

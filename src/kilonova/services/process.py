@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kilonova.clients.cinder.http import HttpCinder
 from kilonova.clients.glance.http import HttpGlance
 from kilonova.clients.keystone.neighbours import neighbour
 from kilonova.clients.neutron.http import HttpNetworkApi
@@ -42,6 +43,7 @@ class Neighbours:
     images: Any
     networks: Any
     resources: Any
+    volumes: Any = None
 
 
 def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = None) -> Neighbours:
@@ -51,6 +53,7 @@ def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = 
         images=HttpGlance(neighbour(sessions, "glance")),
         networks=ApiNeutron(HttpNetworkApi(neighbour(sessions, "neutron"))),
         resources=HttpPlacement(neighbour(sessions, "placement")),
+        volumes=HttpCinder(neighbour(sessions, "cinder")),
     )
 
 

@@ -77,7 +77,9 @@ class Site(Cloud):
         self.clock = SkippingClock()
         self.faults = FakeFaults()
         self.network = self.network_api.network("private", "project")
-        self.others = Neighbours(images=self.images, networks=self.networks, resources=self.resources)
+        self.others = Neighbours(
+            images=self.images, networks=self.networks, resources=self.resources, volumes=self.volumes
+        )
 
     def open(self) -> None:
         with self.conducting(Fuse()):

@@ -7,7 +7,8 @@ from typing import Any, Self
 from keystoneauth1.session import Session
 from requests.adapters import BaseAdapter
 
-_VERSION = re.compile(r"/v\d+(\.\d+)?$")
+_VERSION = re.compile(r"/v\d+(\.\d+)?(/(AUTH_)?[0-9a-f]{8}[0-9a-f-]{24,28})?$")
+"""With the project that Cinder's endpoints end in."""
 
 
 @dataclass(frozen=True, slots=True)

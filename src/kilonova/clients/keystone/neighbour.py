@@ -76,6 +76,8 @@ class Request:
     """Who it is for: its request id goes along."""
     as_user: bool = False
     """With the caller's own token, when the context has one; else as the service."""
+    vouched: bool = False
+    """As the service, its token goes along as service token, too: some calls are for services alone."""
     accept: tuple[int, ...] = ()
     """Error statuses that are answers."""
 
@@ -182,6 +184,14 @@ class Neighbour:
             )
         return str(found)
 
+    def project_id(self) -> str | None:
+        """The project of our own credentials; None when there is none. Raises BadCredentials, NeighbourDown."""
+        credentials = self._credentials()
+        if credentials is None:
+            return None
+        found: str | None = self._authenticated(lambda: credentials.plugin.get_project_id(self._session))
+        return found
+
     def _credentials(self) -> Credentials | None:
         return self._sessions.credentials(self.section)
 
@@ -278,7 +288,10 @@ class Neighbour:
             return headers
         if credentials is None:
             return {}
-        return self._authenticated(lambda: credentials.plugin.get_headers(self._session)) or {}
+        own: dict[str, str] = self._authenticated(lambda: credentials.plugin.get_headers(self._session)) or {}
+        if request.vouched and "X-Auth-Token" in own:
+            return {**own, "X-Service-Token": own["X-Auth-Token"]}
+        return own
 
     # -- errors --
     def _down(self, request: Request, reason: object) -> KilonovaError:

@@ -21,6 +21,17 @@ class GlanceOptions:
 
 
 @dataclass(frozen=True)
+class CinderOptions:
+    """What ``[cinder]`` has beside the endpoint options."""
+
+    GROUP: ClassVar[str] = "cinder"
+    catalog_info: str = opt("volumev3::publicURL", "type:name:interface looked up in the catalog")
+    endpoint_template: str | None = opt(None, "URL of the volume service instead of the catalog's")
+    os_region_name: str | None = opt(None, "region of the volume service")
+    cross_az_attach: bool = opt(True, "volumes may be in another zone than the server")
+
+
+@dataclass(frozen=True)
 class RetryOptions:
     """``http_retries`` of ``[neutron]`` and ``[cinder]``."""
 
@@ -47,8 +58,25 @@ def neighbour(sessions: Sessions, section: str, clock: Clock | None = None) -> N
     if section == "glance":
         servers = sessions.configuration.section(GlanceOptions).api_servers
         options = replace(options, endpoint_override=options.endpoint_override or (servers[0] if servers else None))
+    if section == "cinder":
+        options = _of_cinder(sessions, options)
     options = replace(options, service_type=options.service_type or service_type)
     return Neighbour(title, section, sessions, options, _patience(options, retries), clock)
+
+
+def _of_cinder(sessions: Sessions, options: EndpointOptions) -> EndpointOptions:
+    """``catalog_info``, ``endpoint_template`` and ``os_region_name`` as endpoint options."""
+    own = sessions.configuration.section(CinderOptions)
+    kind, name, interface = [*own.catalog_info.split(":"), "", ""][:3]
+    template = (own.endpoint_template or "").split("/%(")[0]
+    return replace(
+        options,
+        service_type=options.service_type or kind or None,
+        service_name=options.service_name or name or None,
+        valid_interfaces=[interface.removesuffix("URL")] if interface else options.valid_interfaces,
+        region_name=options.region_name or own.os_region_name,
+        endpoint_override=options.endpoint_override or template or None,
+    )
 
 
 def _retries(sessions: Sessions, section: str) -> int:

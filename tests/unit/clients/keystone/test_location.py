@@ -12,6 +12,8 @@ from kilonova.kit.sessions import Sessions
         ("http://host:9696/", "http://host:9696"),
         ("http://host:9696/v2.0/", "http://host:9696"),
         ("http://host/networking/v2.0", "http://host/networking"),
+        ("http://host:8776/v3/0123456789abcdef0123456789abcdef", "http://host:8776"),
+        ("http://host/volume/v3/AUTH_01234567-89ab-cdef-0123-456789abcdef", "http://host/volume"),
         ("http://host/v2image", "http://host/v2image"),
     ],
 )

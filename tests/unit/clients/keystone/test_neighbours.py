@@ -31,3 +31,20 @@ def test_retriable_codes() -> None:
     sessions = Sessions(from_mapping({"placement": {"retriable_status_codes": ["500", "503"]}}))
 
     assert neighbour(sessions, "placement")._patience.codes == {500, 503}
+
+
+def test_the_volume_services_own_words_for_its_endpoint() -> None:
+    told = {
+        "catalog_info": "block:cinder:internalURL",
+        "os_region_name": "west",
+        "endpoint_template": "http://v/v3/%(project_id)s",
+    }
+    sessions = Sessions(from_mapping({"cinder": told}))
+
+    found = neighbour(sessions, "cinder")
+
+    options = found._options
+    assert (options.service_type, options.service_name) == ("block", "cinder")
+    assert (options.valid_interfaces, options.region_name) == (["internal"], "west")
+    assert found.location().url == "http://v"
+    assert found.project_id() is None
