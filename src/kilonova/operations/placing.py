@@ -83,7 +83,11 @@ class Placer:
         reply = _as_reply(found)
         roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
         hosts = self._host_states(roots, found, by_host)
-        chosen = self._chooser.select(CandidateSet(reply), hosts, request, self._random).servers[0]
+        try:
+            chosen = self._chooser.select(CandidateSet(reply), hosts, request, self._random).servers[0]
+        except NoValidHost as error:
+            why = None if found.requests else self._placement.why_none(query)
+            raise error.because(why) if why else error from None
         return [chosen.chosen, *chosen.alternates]
 
     def _claim(self, consumer: str, target: Target, request: ServerRequest) -> bool:

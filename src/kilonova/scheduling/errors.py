@@ -14,6 +14,12 @@ class NoValidHost(Invalid):
     template = "No valid host was found. {reason}"
     explanation: "Explanation | None" = None
 
+    def because(self, why: str) -> "NoValidHost":
+        """The same with more words."""
+        error = NoValidHost(reason=f"{self.fields['reason']} {why}")
+        error.explanation = self.explanation
+        return error
+
 
 class BadExtraSpec(Invalid):
     """A flavor extra spec or image property that shapes the placement query cannot be read."""

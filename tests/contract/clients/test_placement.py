@@ -196,3 +196,9 @@ def test_provider_in_use_stays(placement: Placement, node: str) -> None:
     placement.release(SERVER)
     assert placement.delete_provider(node) is True
     assert placement.delete_provider(node) is False
+
+
+def test_it_says_why_there_are_no_candidates(placement: Placement, node: str) -> None:
+    query = [("resources", "VCPU:99,MEMORY_MB:1")]
+    assert not placement.candidates(query).requests
+    assert "resources=VCPU:99 (0 providers, at most 4 on one)" in (placement.why_none(query) or "")

@@ -513,3 +513,11 @@ def _state_of(cloud: Cloud, uuid: str) -> str:
     with cloud.store.home.database.read() as connection:
         found = connection.exec_driver_sql(f"SELECT vm_state {_MARK} FROM servers WHERE uuid = '{uuid}'").scalar()
     return str(found)
+
+
+def test_no_valid_host_says_what_was_in_the_way(cloud: Cloud) -> None:
+    cloud.flavor("giant", ident="giant", vcpus=4000)
+    server = cloud.boot("giant", flavorRef="giant", wait=False)
+    words = cloud.until(server["id"], "ERROR")["fault"]["message"]
+    assert words.startswith("No valid host was found.")
+    assert "but for any one of: resources=VCPU:4000 (0 providers, at most" in words

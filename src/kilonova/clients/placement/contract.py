@@ -31,6 +31,9 @@ class Claims(Protocol):
     def candidates(self, query: Sequence[tuple[str, str]]) -> Candidates:
         """``query``: the pairs of GET /allocation_candidates. Raises Invalid."""
 
+    def why_none(self, query: Sequence[tuple[str, str]]) -> str | None:
+        """Why ``candidates`` found none, in a sentence or two; None where the service cannot tell. Raises nothing."""
+
     def claim(self, wanted: Allocation) -> None:
         """Allocate for a new consumer; fine when it has just these already. Raises NoRoom, AlreadyClaimed."""
 

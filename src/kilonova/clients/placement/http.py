@@ -1,5 +1,6 @@
 """Placement over its REST API."""
 
+import logging
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -18,8 +19,12 @@ from kilonova.clients.placement.facts import (
     Usage,
 )
 from kilonova.kit.clock import Clock, SystemClock
+from kilonova.kit.errors import KilonovaError
 
+LOG = logging.getLogger(__name__)
 _VERSION = {"OpenStack-API-Version": "placement 1.39"}
+_EXPLAIN = "/ext/v1/allocation_candidates/explain"
+"""Our own service has it (docs/ext.md), another answers 404."""
 _RACED = "placement.concurrent_update"
 _TRIES = 5
 _NOT_FOUND = 404
@@ -39,6 +44,14 @@ class HttpPlacement:
             requests=tuple(_candidate(row) for row in document["allocation_requests"]),
             summaries={uuid: _summary(uuid, row) for uuid, row in document["provider_summaries"].items()},
         )
+
+    def why_none(self, query: Sequence[tuple[str, str]]) -> str | None:
+        try:
+            answer = self._call("GET", _EXPLAIN, query=query, accept=(_NOT_FOUND,))
+        except KilonovaError as error:
+            LOG.info("Placement does not explain why there are no candidates: %s", error)
+            return None
+        return None if answer.status == _NOT_FOUND else str(answer.json()["summary"])
 
     def claim(self, wanted: Allocation) -> None:
         def attempt() -> None:

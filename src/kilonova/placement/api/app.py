@@ -14,6 +14,7 @@ from kilonova.kit.policy import Policy
 from kilonova.placement.api import (
     allocation_candidates,
     allocations,
+    explain,
     inventories,
     memberships,
     names,
@@ -56,6 +57,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *allocations.ENDPOINTS,
     *usages.ENDPOINTS,
     *allocation_candidates.ENDPOINTS,
+    *explain.ENDPOINTS,
 )
 
 

@@ -10,6 +10,7 @@ from kilonova.placement.api.options import PlacementOptions
 from kilonova.placement.domain.candidates import Strategy
 from kilonova.placement.store.allocations import Allocations
 from kilonova.placement.store.candidates import CandidateSearch, SearchOptions
+from kilonova.placement.store.explain import Explainer
 from kilonova.placement.store.inventories import Inventories
 from kilonova.placement.store.memberships import ProviderAggregates, ProviderTraits
 from kilonova.placement.store.names import NameBook
@@ -35,6 +36,7 @@ class Wiring:
     usages: Usages
     reshaper: Reshaper
     search: CandidateSearch
+    explainer: Explainer
 
 
 def wire(database: Database, clock: Clock, options: PlacementOptions) -> Wiring:
@@ -44,11 +46,12 @@ def wire(database: Database, clock: Clock, options: PlacementOptions) -> Wiring:
     placeholder = (options.incomplete_consumer_project_id, options.incomplete_consumer_user_id)
     allocations = Allocations(database, clock, classes, placeholder)
     most = options.max_allocation_candidates
-    search = SearchOptions(
+    options_of_search = SearchOptions(
         randomize=options.randomize_allocation_candidates,
         maximum=most if most >= 0 else None,
         strategy=cast("Strategy", options.allocation_candidates_generation_strategy),
     )
+    search = CandidateSearch(database, classes, traits, options_of_search)
     return Wiring(
         database=database,
         clock=clock,
@@ -61,7 +64,8 @@ def wire(database: Database, clock: Clock, options: PlacementOptions) -> Wiring:
         allocations=allocations,
         usages=Usages(database, classes),
         reshaper=Reshaper(database, clock, classes, allocations),
-        search=CandidateSearch(database, classes, traits, search),
+        search=search,
+        explainer=Explainer(database, classes, traits, search, clock),
     )
 
 

@@ -211,3 +211,20 @@ def test_releasing_and_deleting_what_is_not_there() -> None:
 
     assert placement.release(CONSUMER) is False
     assert placement.delete_provider(RP) is False
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (
+            Told(200, {"fits": False, "summary": "No provider meets: resources=VCPU:9.", "constraints": []}),
+            "No provider",
+        ),
+        (Told(404, {"errors": [{"status": 404, "detail": "Not Found"}]}), None),
+        (Told(500, {}), None),
+    ],
+)
+def test_why_there_are_no_candidates(told: Told, words: str | None) -> None:
+    why = to(ScriptedApp(told)).why_none([("resources", "VCPU:9")])
+    assert (why or "").startswith(words or "")
+    assert (why is None) is (words is None)
