@@ -132,7 +132,7 @@ class Journal:
         def claim(connection: Any) -> bool:
             return journal_rows.claim(connection, row, self.owner, stamp(now), stamp(until))
 
-        return until if cell.database.transact(claim) else None
+        return until if cell.database.once(claim) else None
 
     def _wait_for_others(self, cell: Cell, row: Row) -> float:
         """Another operation on the server comes first; if nobody works on it, we do."""
@@ -182,18 +182,8 @@ class Journal:
             work.take_back_strays()
 
     def _succeed(self, work: Work, outcome: Outcome) -> None:
-        now = work.now()
-        values = {"state": "done", "finished_at": now, "updated_at": now, "error": None}
-
-        def finish(connection: Any) -> bool:
-            ended = journal_rows.finish(connection, work.id, work.owner, values)
-            if ended:
-                _record_outcome(connection, work, outcome, now)
-            return ended
-
         self.tools.checkpoint(f"{work.operation['verb']}:finish:start")
-        if not work.cell.database.transact(finish):
-            work.why_not()
+        work.finish(lambda connection, now: _record_outcome(connection, work, outcome, now))
         self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
 
     def _later(self, work: Work, error: Exception) -> float | None:
@@ -212,12 +202,14 @@ class Journal:
         def requeue(connection: Any) -> bool:
             return journal_rows.requeue(connection, work.id, work.owner, not_before, values)
 
+        work.settle_what_may_be()
         return wait if work.cell.database.transact(requeue) else None
 
     def _give_up(self, work: Work, error: Exception, state: str) -> float | None:
         """Take back what was done, then record the end with its reason."""
         words = str(error) or type(error).__name__
         try:
+            work.settle_what_may_be()
             work.unwind()
         except LeaseLost as lost:
             self._let_go(work, lost)

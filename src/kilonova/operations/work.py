@@ -2,6 +2,7 @@
 
 A step is run once and its result recorded; a conductor that takes over a dead one's operation replays the records.
 So a step must be safe to repeat up to its record, and an undo safe to run without its step having done anything.
+Records wait for the next write: nothing else outside the database is begun before them.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,6 +79,20 @@ class Tools:
     checkpoint: Checkpoint = _pass
 
 
+class _Refused(Exception):
+    """The operation is not ours any more, or was asked to stop."""
+
+
+@dataclass
+class _Ended:
+    """A step whose record has not been written yet."""
+
+    row: dict[str, Any]
+    announced: bool
+    repeatable: bool
+    save: Row | None = None
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an operation ended well: the server's ``vm_state`` (None leaves it) and other columns to set."""
@@ -108,6 +123,8 @@ class Work:
         self._lease = lease
         self._undos: list[tuple[str, Callable[[], object]]] = []
         self._steps: dict[str, Row] = {}
+        self._ended: list[_Ended] = []
+        """Steps whose record waits for the next write."""
         if self.resumed:
             with cell.database.read() as connection:
                 self._steps = {step["name"]: step for step in journal_rows.steps_of(connection, [self.id])}
@@ -132,10 +149,13 @@ class Work:
         undo: Callable[[], object] | None = None,
         host: str | None = None,
         announce: bool = False,
+        repeatable: bool = False,
         save: Callable[[Any], Row] | None = None,
     ) -> Any:
         """Run ``do`` once in the operation's life and return its (JSON) result.
 
+        The record is written before anything else outside the database is done, in one transaction with what is
+        written then anyway; that of a ``repeatable`` step, which may be repeated even after later ones, still later.
         ``announce`` records the start, too, so that users see long steps under way. ``save`` gives columns of the
         server to set in the transaction of the record. Raises StepFailed, Cancelled, LeaseLost, Unavailable.
         """
@@ -151,51 +171,103 @@ class Work:
         self._reach(f"{name}:start")
         row = {"operation_id": self.id, "name": name, "host": host, "started_at": self.now()}
         if announce and known is None:
-            self._record(row, None)
+            self.settle(row)
             self._reach(f"{name}:announced")
-        return self._do(do, row, announced=announce or known is not None, save=save)
+        elif not all(ended.repeatable for ended in self._ended):
+            self.settle()
+        ended = _Ended(row, announced=announce or known is not None, repeatable=repeatable)
+        return self._do(do, ended, save)
 
-    def _do(
-        self, do: Callable[[], Any], row: dict[str, Any], *, announced: bool, save: Callable[[Any], Row] | None
-    ) -> Any:
+    def _do(self, do: Callable[[], Any], ended: "_Ended", save: Callable[[Any], Row] | None) -> Any:
+        name = ended.row["name"]
         try:
             result = do()
         except (*TRANSIENT, LeaseLost, Cancelled):
             raise
         except Exception as error:
             words = str(error) if isinstance(error, KilonovaError) else f"{type(error).__name__}: {error}"
-            self._end(row, announced=announced, ending={"error": words}, save=None)
-            self._reach(f"{row['name']}:failed")
+            self._end(ended, {"error": words})
+            self._reach(f"{name}:failed")
             raise StepFailed(reason=words) from error
-        self._reach(f"{row['name']}:done")
-        changes = save(result) if save is not None else None
-        self._end(row, announced=announced, ending={"result": codec.text(result)}, save=changes)
-        self._reach(f"{row['name']}:recorded")
+        self._reach(f"{name}:done")
+        ended.save = save(result) if save is not None else None
+        self._end(ended, {"result": codec.text(result)})
         return result
 
     def _reach(self, where: str) -> None:
         self.tools.checkpoint(f"{self.operation['verb']}:{where}")
 
-    def _end(self, row: dict[str, Any], *, announced: bool, ending: Row, save: Row | None) -> None:
-        whole = {**row, **ending, "finished_at": self.now()}
-        self._record(whole, save, announced=announced)
-        self._steps[row["name"]] = {"result": None, "error": None, **whole}
+    def _end(self, ended: "_Ended", ending: Row) -> None:
+        ended.row.update(ending, finished_at=self.now())
+        self._ended.append(ended)
+        self._steps[ended.row["name"]] = {"result": None, "error": None, **ended.row}
 
-    def _record(self, row: Row, save: Row | None, *, announced: bool = False) -> None:
-        """Write the step, as long as the operation is ours. Raises LeaseLost, Cancelled."""
+    def settle(self, begins: Row | None = None) -> None:
+        """Record the steps that have ended, and one that begins. Raises LeaseLost, Cancelled."""
+
+        def write(connection: Any) -> None:
+            for ended in self._ended:
+                if not self._write(connection, ended):
+                    raise _Refused
+            if begins is not None and not journal_rows.add_step(connection, begins, self.owner):
+                raise _Refused
+
+        single = len(self._ended) + (begins is not None) == 1 and not any(ended.save for ended in self._ended)
+        database = self.cell.database
+        try:
+            (database.once if single else database.transact)(write)
+        except _Refused:
+            self.why_not()
+        self._recorded()
+
+    def settle_what_may_be(self) -> None:
+        """Record what an operation that does not go on may still record of its steps. Raises nothing of its own."""
+
+        def write(connection: Any) -> None:
+            for ended in self._ended:
+                self._write(connection, ended)
+
+        if self._ended:
+            self.cell.database.transact(write)
+            self._recorded()
+
+    def finish(self, record_outcome: Callable[[Any, str], None]) -> None:
+        """Record the end of the operation, with its last steps and its outcome. Raises LeaseLost, Cancelled."""
 
         def write(connection: Any) -> bool:
-            if announced:
-                ending = {k: row[k] for k in ("finished_at", "result", "error", "host") if k in row}
-                kept = journal_rows.end_step(connection, row, self.owner, ending)
-            else:
-                kept = journal_rows.add_step(connection, row, self.owner)
-            if kept and save:
-                servers.update(connection, self.uuid, {**save, "updated_at": self.now()})
-            return kept
+            now = self.now()
+            if not journal_rows.finish(connection, self.id, self.owner, now):
+                return False
+            added = [ended.row for ended in self._ended if not ended.announced]
+            if added:
+                journal_rows.add_steps(connection, added)
+            for ended in self._ended:
+                if ended.announced:
+                    journal_rows.end_step(connection, ended.row, self.owner)
+                self._save(connection, ended)
+            record_outcome(connection, now)
+            return True
 
         if not self.cell.database.transact(write):
             self.why_not()
+        self._recorded()
+
+    def _write(self, connection: Any, ended: "_Ended") -> bool:
+        """One record, as long as the operation is ours (and, of a step nobody has heard of, not asked to stop)."""
+        record = journal_rows.end_step if ended.announced else journal_rows.add_step
+        kept = record(connection, ended.row, self.owner)
+        if kept:
+            self._save(connection, ended)
+        return kept
+
+    def _save(self, connection: Any, ended: "_Ended") -> None:
+        if ended.save:
+            servers.update(connection, self.uuid, {**ended.save, "updated_at": self.now()})
+
+    def _recorded(self) -> None:
+        recorded, self._ended = self._ended, []
+        for ended in recorded:
+            self._reach(f"{ended.row['name']}:recorded")
 
     def why_not(self) -> None:
         """A guarded write found the operation changed: raise what that means."""
@@ -218,7 +290,7 @@ class Work:
         def write(connection: Any) -> bool:
             return journal_rows.prolong(connection, self.id, self.owner, stamp(until))
 
-        if not self.cell.database.transact(write):
+        if not self.cell.database.once(write):
             raise LeaseLost(operation=self.id)
         self.until = until
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from kilonova.kit.db.rows import Row, row, rows
+from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.store.cell_tables import operations, steps
 
 _O = operations.c
@@ -57,11 +57,29 @@ _ADD_STEP = (
     )
     .execution_options(preserve_rowcount=True)  # of inserts it is forgotten otherwise, and psycopg answers -1
 )
+_STEPS = steps.insert()
+_RUNNING = (_O.id == _WANTED, _O.owner == _TAKER, _O.state == "running")
+_ENDING = ("finished_at", "result", "error", "host")
+_END_STEP = (
+    steps.update()
+    .where(
+        _S.operation_id == _WANTED,
+        _S.name == sa.bindparam("step", type_=_S.name.type),
+        sa.select(_O.seq).where(_O.id == _WANTED, _O.owner == _TAKER).exists(),
+    )
+    .values(**settings(_S, _ENDING))
+)
+_FINISH = (
+    operations.update()
+    .where(*_RUNNING, _O.cancel.is_(sa.false()))
+    .values(state="done", finished_at=_MOMENT, updated_at=_MOMENT, error=None, lease_until=None)
+)
+_ADD = operations.insert()
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Write accepted operations in one statement."""
-    connection.execute(operations.insert(), [dict(row) for row in rows])
+    connection.execute(_ADD, [dict(row) for row in rows])
 
 
 def get(connection: Connection, operation_id: str) -> Row | None:
@@ -118,10 +136,10 @@ def end(connection: Connection, operation_id: str, owner: str, values: Row) -> b
     return bool(connection.execute(statement.values(**values, lease_until=None)).rowcount)
 
 
-def finish(connection: Connection, operation_id: str, owner: str, values: Row) -> bool:
+def finish(connection: Connection, operation_id: str, owner: str, now: str) -> bool:
     """Record success, if the lease is still ours and nobody asked the operation to stop."""
-    mine = (_O.id == operation_id, _O.owner == owner, _O.state == "running", _O.cancel.is_(sa.false()))
-    return bool(connection.execute(operations.update().where(*mine).values(**values, lease_until=None)).rowcount)
+    parameters = {"wanted": operation_id, "taker": owner, "moment": now}
+    return bool(connection.execute(_FINISH, parameters).rowcount)
 
 
 def cancel_earlier(connection: Connection, server_uuid: str, now: str) -> int:
@@ -149,11 +167,16 @@ def add_step(connection: Connection, step: Row, owner: str) -> bool:
     return connection.execute(_ADD_STEP, {**values, "taker": owner}).rowcount > 0
 
 
-def end_step(connection: Connection, step: Row, owner: str, values: Row) -> bool:
+def add_steps(connection: Connection, added: Sequence[Row]) -> None:
+    """Record steps in the transaction that has just finished their operation."""
+    connection.execute(_STEPS, [{name: step.get(name) for name in _STEP_COLUMNS} for step in added])
+
+
+def end_step(connection: Connection, step: Row, owner: str) -> bool:
     """Finish a step that was announced, if the operation is still ``owner``'s."""
-    mine = sa.select(_O.seq).where(_O.id == step["operation_id"], _O.owner == owner, _O.state == "running").exists()
-    announced = (_S.operation_id == step["operation_id"], _S.name == step["name"], mine)
-    return bool(connection.execute(steps.update().where(*announced).values(**values)).rowcount)
+    values = {"wanted": step["operation_id"], "taker": owner, "step": step["name"]}
+    values |= prefixed({name: step.get(name) for name in _ENDING})
+    return bool(connection.execute(_END_STEP, values).rowcount)
 
 
 def fail_open_steps(connection: Connection, operation_id: str, now: str, words: str) -> None:

@@ -20,6 +20,18 @@ DEFAULT_CLASS = "default"
 COUNTED = ("instances", "cores", "ram")
 _PROJECT = sa.bindparam("asks_project", type_=_M.project_id.type)
 _USER = sa.bindparam("asks_user", type_=_M.user_id.type)
+_GONE = (_M.uuid == sa.bindparam("gone"), _M.counted.is_(sa.true()))
+_COUNTING = sa.select(_M.project_id, _M.cores, _M.ram).where(*_GONE)
+_DISCOUNT = server_mappings.update().where(*_GONE).values(counted=False)
+_GIVE_BACK = (
+    quota_usage.update()
+    .where(_U.project_id == _PROJECT)
+    .values(
+        instances=_U.instances - 1,
+        cores=_U.cores - sa.bindparam("given_cores", type_=sa.Integer),
+        ram=_U.ram - sa.bindparam("given_ram", type_=sa.Integer),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -123,17 +135,10 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def release(connection: Connection, uuid: str) -> None:
     """The server is gone: its usage is given back, once, however often this is called."""
-    living = sa.select(_M.project_id, _M.cores, _M.ram).where(_M.uuid == uuid, _M.counted.is_(sa.true()))
-    found = row(connection, living)
-    if found is None:
-        return
-    mine = server_mappings.update().where(_M.uuid == uuid, _M.counted.is_(sa.true())).values(counted=False)
-    if connection.execute(mine).rowcount:
-        connection.execute(
-            quota_usage.update()
-            .where(_U.project_id == found["project_id"])
-            .values(instances=_U.instances - 1, cores=_U.cores - found["cores"], ram=_U.ram - found["ram"])
-        )
+    found = row(connection, _COUNTING, {"gone": uuid})
+    if found is not None and connection.execute(_DISCOUNT, {"gone": uuid}).rowcount:
+        given = {"asks_project": found["project_id"], "given_cores": found["cores"], "given_ram": found["ram"]}
+        connection.execute(_GIVE_BACK, given)
 
 
 def unconfirmed(connection: Connection, before: str, limit: int = 500) -> list[Mapping[str, Any]]:

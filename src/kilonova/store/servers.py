@@ -1,12 +1,13 @@
 """Server rows of a cell: one wide row a server, read in one query."""
 
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from kilonova.kit.db.rows import Row, row, rows
+from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.kit.db.types import holds
 from kilonova.store.cell_tables import block_devices, server_passwords, servers, services
 
@@ -33,6 +34,26 @@ _WITH_SERVICE = (
     .where(_C.uuid == sa.bindparam("wanted"))
 )
 _LIVING_WITH_SERVICE = _WITH_SERVICE.where(_C.deleted == 0)
+_MOMENT = sa.bindparam("moment", type_=_C.updated_at.type)
+_MARK_DELETED = (
+    servers.update()
+    .where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
+    .values(
+        deleted=_C.id,
+        deleted_at=_MOMENT,
+        terminated_at=_MOMENT,
+        updated_at=_MOMENT,
+        vm_state="deleted",
+        task_state=None,
+        power_state=0,
+        revision=_C.revision + 1,
+    )
+)
+_BUSY = (
+    sa.select(_C.host, sa.func.count())
+    .where(_C.task_state.is_not(None), _C.deleted == 0, _C.host.is_not(None))
+    .group_by(_C.host)
+)
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
@@ -57,9 +78,17 @@ def get_many(connection: Connection, uuids: Collection[str], columns: Sequence[A
 
 def update(connection: Connection, uuid: str, values: Row, *expected: Any) -> bool:
     """Change a living server if the ``expected`` conditions hold; False when they did not."""
-    conditions = (_C.uuid == uuid, _C.deleted == 0, *expected)
-    statement = servers.update().where(*conditions).values(**values, revision=_C.revision + 1)
-    return bool(connection.execute(statement).rowcount)
+    statement = _change(tuple(values))
+    if expected:
+        statement = statement.where(*expected)
+    return bool(connection.execute(statement, {"wanted": uuid, **prefixed(values)}).rowcount)
+
+
+@functools.cache
+def _change(names: tuple[str, ...]) -> sa.Update:
+    """The statement that sets these columns; there are as many as there are verbs."""
+    living = servers.update().where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
+    return living.values(**settings(_C, names), revision=_C.revision + 1)
 
 
 def idle() -> Any:
@@ -79,24 +108,24 @@ def tags_are(text: str) -> Any:
 
 def begin_task(connection: Connection, seen: Row, task_state: str | None, now: str, values: Row | None = None) -> bool:
     """Set the task state if the server's states are still those of ``seen``: the compare-and-swap of every accept."""
-    tasks = _C.task_state.is_(None) if seen["task_state"] is None else _C.task_state == seen["task_state"]
     changes = {"task_state": task_state, "updated_at": now, **(values or {})}
-    return update(connection, seen["uuid"], changes, _C.vm_state == seen["vm_state"], tasks)
+    idle_before = seen["task_state"] is None
+    parameters = {"wanted": seen["uuid"], "seen_state": seen["vm_state"], **prefixed(changes)}
+    if not idle_before:
+        parameters["seen_task"] = seen["task_state"]
+    return bool(connection.execute(_beginning(tuple(changes), idle=idle_before), parameters).rowcount)
+
+
+@functools.cache
+def _beginning(names: tuple[str, ...], *, idle: bool) -> sa.Update:
+    """``_change`` while the states are those that were seen."""
+    task = _C.task_state.is_(None) if idle else _C.task_state == sa.bindparam("seen_task", type_=_C.task_state.type)
+    return _change(names).where(_C.vm_state == sa.bindparam("seen_state", type_=_C.vm_state.type), task)
 
 
 def mark_deleted(connection: Connection, uuid: str, now: str) -> None:
     """The server is gone; its row stays readable until it is purged."""
-    values = {
-        "deleted": _C.id,
-        "deleted_at": now,
-        "terminated_at": now,
-        "updated_at": now,
-        "vm_state": "deleted",
-        "task_state": None,
-        "power_state": 0,
-    }
-    living = servers.update().where(_C.uuid == uuid, _C.deleted == 0)
-    connection.execute(living.values(**values, revision=_C.revision + 1))
+    connection.execute(_MARK_DELETED, {"wanted": uuid, "moment": now})
 
 
 def on_host(connection: Connection, host: str) -> list[Row]:
@@ -126,12 +155,7 @@ def existing(connection: Connection, uuids: Collection[str]) -> set[str]:
 
 def busy_by_host(connection: Connection) -> dict[str, int]:
     """How many servers with a task under way each host has."""
-    query = (
-        sa.select(_C.host, sa.func.count())
-        .where(_C.task_state.is_not(None), _C.deleted == 0, _C.host.is_not(None))
-        .group_by(_C.host)
-    )
-    return {r[0]: r[1] for r in connection.execute(query)}
+    return {r[0]: r[1] for r in connection.execute(_BUSY)}
 
 
 def purge(connection: Connection, before: str, limit: int = 500) -> list[str]:

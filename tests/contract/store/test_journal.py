@@ -75,7 +75,7 @@ def test_cancelling_wakes_what_waits_and_stops_what_runs(databases: Databases) -
         claimed(connection, "o")
         assert operations.cancel_earlier(connection, "s", LATER) == 2
         assert not get(connection, "d")["cancel"]
-        assert not operations.finish(connection, "o", "me", {"state": "done", "finished_at": LATER})
+        assert not operations.finish(connection, "o", "me", LATER)
         assert not operations.add_step(connection, step(), "me")
         assert operations.requeue(connection, "o", "me", MUCH_LATER, {"updated_at": LATER})
         assert get(connection, "o")["lease_until"] is None, "one that is to stop does not wait"
@@ -91,7 +91,7 @@ def test_ends(databases: Databases) -> None:
         assert get(connection, "o")["error"] == long
         assert not operations.end(connection, "o", "me", {"state": "failed"}), "it has ended"
         claimed(connection, "p")
-        assert operations.finish(connection, "p", "me", {"state": "done", "finished_at": LATER})
+        assert operations.finish(connection, "p", "me", LATER)
         assert [o["id"] for o in operations.of_server(connection, "s")] == ["p", "o"]
         assert operations.of_server(connection, "s", hidden=["reboot"]) == []
 
@@ -108,8 +108,8 @@ def test_steps_are_recorded_for_their_owner_alone(databases: Databases) -> None:
         one, two, three = operations.steps_of(connection, ["o"])
         assert (one["name"], one["host"], one["result"], one["finished_at"]) == ("one", "h", '{"𝄞":null}', LATER)
         assert (two["name"], two["result"], two["error"]) == ("two", None, "x" * 70_000)
-        assert not operations.end_step(connection, two, "other", {"finished_at": LATER})
-        assert operations.end_step(connection, two, "me", {"finished_at": LATER, "result": "[]", "error": None})
+        assert not operations.end_step(connection, {**two, "finished_at": LATER}, "other")
+        assert operations.end_step(connection, {**two, "finished_at": LATER, "result": "[]", "error": None}, "me")
         operations.fail_open_steps(connection, "o", MUCH_LATER, "why")
         one, two, three = operations.steps_of(connection, ["o"])
         assert [(s["finished_at"], s["error"]) for s in (one, two, three)] == [

@@ -17,6 +17,7 @@ def again(bench: Bench, ident: str, owner: str = "next") -> Any:
 def test_a_step_is_done_once_in_an_operations_life(bench: Bench, claimed: Maker) -> None:
     work = claimed()
     assert work.step("a", lambda: {"n": 1}) == {"n": 1}
+    work.settle()
     assert again(bench, work.id).step("a", lambda: pytest.fail("done twice")) == {"n": 1}
 
 
@@ -28,6 +29,7 @@ def test_a_failure_is_replayed_too(bench: Bench, claimed: Maker) -> None:
 
     with pytest.raises(StepFailed, match=r"^no$"):
         work.step("a", fail)
+    work.settle()
     with pytest.raises(StepFailed, match=r"^no$"):
         again(bench, work.id).step("a", lambda: pytest.fail("done again"))
 
@@ -51,14 +53,57 @@ def test_what_passes_by_itself_is_no_failure_of_the_step(bench: Bench, claimed: 
 
 
 def test_a_record_and_the_servers_columns_are_written_together(bench: Bench, claimed: Maker) -> None:
-    claimed().step("a", lambda: "h1", save=lambda found: {"host": found})
-    assert bench.row()["host"] == "h1"
+    work = claimed()
+    work.step("a", lambda: "h1", save=lambda found: {"host": found})
+    assert (bench.steps(work.id), bench.row()["host"]) == ({}, None)
+    work.step("b", lambda: None, announce=True)
+    assert (set(bench.steps(work.id)), bench.row()["host"]) == ({"a", "b"}, "h1")
+
+
+def test_a_record_is_written_before_the_next_step_begins(bench: Bench, claimed: Maker) -> None:
+    work, seen = claimed(), list[set[str]]()
+
+    def look() -> None:
+        seen.append(set(bench.steps(work.id)))
+
+    work.step("a", lambda: None)
+    work.step("b", look, repeatable=True)
+    work.step("c", look)
+    work.step("d", look)
+    assert seen == [{"a"}, {"a"}, {"a", "b", "c"}]
+
+
+def test_what_failed_is_recorded_although_the_operation_was_asked_to_stop(bench: Bench, claimed: Maker) -> None:
+    work = claimed()
+    work.step("a", lambda: None, announce=True)
+    work.step("b", lambda: None, announce=True, repeatable=True)
+    work.step("c", lambda: None)
+    bench.change(work.id, cancel=True)
+    with pytest.raises(Cancelled):
+        work.settle()
+    assert bench.steps(work.id)["b"]["finished_at"] is None
+    work.settle_what_may_be()
+    assert {name: bool(step["finished_at"]) for name, step in bench.steps(work.id).items()} == {"a": True, "b": True}
+    work.settle_what_may_be()  # nothing is left
+
+
+def test_the_last_steps_are_recorded_with_the_end(bench: Bench, claimed: Maker) -> None:
+    work = claimed()
+    work.step("a", lambda: None, announce=True)
+    work.step("b", lambda: None, save=lambda _: {"node": "n"}, repeatable=True)
+    with pytest.raises(pytest.fail.Exception):
+        work.finish(lambda _connection, _now: pytest.fail("no outcome"))
+    assert bench.operation(work.id)["state"] == "running"
+    work.finish(lambda _connection, _now: None)
+    assert {name: bool(step["finished_at"]) for name, step in bench.steps(work.id).items()} == {"a": True, "b": True}
+    assert (bench.operation(work.id)["state"], bench.row()["node"]) == ("done", "n")
 
 
 def test_an_announced_step_is_seen_while_it_is_under_way(bench: Bench, claimed: Maker) -> None:
     work = claimed()
     seen: list[Any] = []
     work.step("a", lambda: seen.append(bench.steps(work.id)["a"]["finished_at"]), announce=True, host="h1")
+    work.settle()
     step = bench.steps(work.id)["a"]
     assert seen == [None]
     assert step["finished_at"]
@@ -68,8 +113,9 @@ def test_an_announced_step_is_seen_while_it_is_under_way(bench: Bench, claimed: 
 def test_a_cancelled_operation_begins_no_step(bench: Bench, claimed: Maker) -> None:
     work = claimed()
     bench.change(work.id, cancel=True)
+    work.step("a", lambda: 1)
     with pytest.raises(Cancelled):
-        work.step("a", lambda: 1)  # noticed at the record
+        work.settle()  # noticed at the record
     with pytest.raises(Cancelled):
         work.step("b", lambda: pytest.fail("begun"))
 
@@ -82,8 +128,11 @@ def test_whoever_lost_the_lease_records_nothing(bench: Bench, claimed: Maker, an
         bench.change(work.id, owner="other")
         return "mine"
 
+    work.step("a", slow, announce=announce, save=lambda _: {"host": "mine"})
     with pytest.raises(LeaseLost):
-        work.step("a", slow, announce=announce, save=lambda _: {"host": "mine"})
+        work.settle()
+    with pytest.raises(LeaseLost):
+        work.finish(lambda _connection, _now: pytest.fail("recorded"))
     assert bench.row()["host"] is None
     assert not any(step["finished_at"] for step in bench.steps(work.id).values())
 
@@ -168,7 +217,9 @@ def test_the_server_of_an_operation_may_be_gone(bench: Bench, claimed: Maker) ->
 
 
 def test_checkpoints_name_verb_and_step(bench: Bench, claimed: Maker) -> None:
-    claimed().step("a", lambda: None, announce=True)
+    work = claimed()
+    work.step("a", lambda: None, announce=True)
+    work.settle()
     assert bench.reached == ["create:a:start", "create:a:announced", "create:a:done", "create:a:recorded"]
 
 

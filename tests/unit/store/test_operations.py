@@ -19,8 +19,8 @@ def test_one_owner_at_a_time(cell: Connection) -> None:
     assert claim(cell, "a", "me", NOW, LATER) is True
     assert claim(cell, "a", "you", NOW, LATER) is False
     assert claim(cell, "a", "you", MUCH_LATER, MUCH_LATER) is True  # the lease ran out
-    assert operations.finish(cell, "a", "me", {"state": "done"}) is False
-    assert operations.finish(cell, "a", "you", {"state": "done"}) is True
+    assert operations.finish(cell, "a", "me", NOW) is False
+    assert operations.finish(cell, "a", "you", NOW) is True
     assert operations.due(cell, MUCH_LATER) == []
 
 
@@ -56,7 +56,7 @@ def test_a_cancelled_one_takes_no_more_steps(cell: Connection) -> None:
     assert operations.add_step(cell, {**step, "finished_at": NOW, "result": "{}"}, "me") is True
     assert operations.cancel_earlier(cell, "s", NOW) == 1  # the deletion itself is not
     assert operations.add_step(cell, {**step, "name": "host"}, "me") is False
-    assert operations.finish(cell, "a", "me", {"state": "done"}) is False
+    assert operations.finish(cell, "a", "me", NOW) is False
     assert operations.end(cell, "a", "me", {"state": "cancelled"}) is True
     assert [found["name"] for found in operations.steps_of(cell, ["a"])] == ["ports"]
 

@@ -2,7 +2,7 @@
 
 * ``read()`` gives a connection for selects, ``write()`` a transaction that commits on leaving and rolls back on error.
 * ``transact(fn)`` runs ``fn(connection)`` in a transaction and again when the database reports a deadlock or a lost
-  race for a lock; ``fn`` must have no effect outside the database.
+  race for a lock; ``fn`` must have no effect outside the database. ``once(fn)`` does so for a single statement.
 * ``statements`` counts what was sent, for tests that assert query budgets.
 """
 
@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -97,15 +98,25 @@ class Database:
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """``work`` in one transaction, repeated on deadlock. Raises DatabaseBusy when that does not help."""
+        return self._repeated(work, self.write)
+
+    @staticmethod
+    def _repeated(work: Callable[[Connection], T], way: Callable[[], AbstractContextManager[Connection]]) -> T:
         for attempt in range(_ATTEMPTS):
             try:
-                with self.write() as connection:
+                with way() as connection:
                     return work(connection)
             except DatabaseBusy:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))  # noqa: S311  # jitter, not a secret
         raise AssertionError  # the loop returns or raises
+
+    def once(self, work: Callable[[Connection], T]) -> T:
+        """Like ``transact``, for ``work`` of one statement, which needs no BEGIN and COMMIT. Raises DatabaseBusy."""
+        if self._sqlite_writer is not None:
+            return self.transact(work)
+        return self._repeated(work, self.read)
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -219,7 +230,7 @@ def _engine(url: sa.URL, options: DatabaseOptions, *, reading: bool = False) -> 
         pool_pre_ping=False,
         isolation_level="AUTOCOMMIT" if reading else "READ COMMITTED",
         skip_autocommit_rollback=True,
-        pool_reset_on_return=None if reading else "rollback",
+        pool_reset_on_return=None,  # read() and write() leave no transaction behind; a ROLLBACK more costs a round trip
     )
     if engine.dialect.name == "mysql":
         mode = options.mysql_sql_mode
@@ -228,6 +239,8 @@ def _engine(url: sa.URL, options: DatabaseOptions, *, reading: bool = False) -> 
         def _session(dbapi: Any, _record: Any) -> None:
             cursor = dbapi.cursor()
             cursor.execute("SET SESSION sql_mode = %s", (mode,))
+            if reading:  # once() writes there, too
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.close()
 
     return engine

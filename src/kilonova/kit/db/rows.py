@@ -1,6 +1,6 @@
 """Results as mappings, typed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -19,6 +19,16 @@ def rows(connection: Connection, query: Executable, parameters: Row | None = Non
 def row(connection: Connection, query: Executable, parameters: Row | None = None) -> Row | None:
     """The one row of a select, or None."""
     return cast("Row | None", connection.execute(query, parameters).mappings().one_or_none())
+
+
+def settings(columns: Any, names: Iterable[str]) -> dict[str, sa.BindParameter[Any]]:
+    """For ``values()`` of a statement that is put together once: column → parameter, to go with ``prefixed``."""
+    return {name: sa.bindparam(f"to_{name}", type_=columns[name].type) for name in names}
+
+
+def prefixed(values: Row) -> dict[str, Any]:
+    """Values as the parameters of ``settings``."""
+    return {f"to_{name}": value for name, value in values.items()}
 
 
 def put(connection: Connection, table: sa.Table, key: Row, values: Row, first: Row | None = None) -> bool:
