@@ -23,6 +23,7 @@ from kilonova.api import (
     services,
     versions,
 )
+from kilonova.api.ext import idempotency
 from kilonova.api.microversions import VERSIONING
 from kilonova.api.paths import Paths, admit
 from kilonova.api.servers import (
@@ -103,5 +104,6 @@ def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Applica
             wrong_method=404,
             rewrite=paths.rewrite,
             admit=admit,
+            around=idempotency.around,
         )
     )

@@ -15,6 +15,8 @@ from kilonova.kit.errors import Invalid
 
 LEGACY = "v2"
 CURRENT = "v2.1"
+OWN = "ext"
+"""What is Kilonova's own lives below it, and needs no version in the path."""
 VERSION_IDS = {LEGACY: "v2.0", CURRENT: "v2.1"}
 _PROJECT = re.compile(r"[0-9a-f-]{1,64}")
 _LOOSE_PROJECT = re.compile(r"[\w.-]{1,64}")
@@ -42,6 +44,8 @@ class Paths:
         segments = [s for s in path.split("/") if s]
         if not segments:
             environ["PATH_INFO"] = "/.versions"
+        elif segments[0] == OWN:
+            environ["kilonova.prefix"] = f"/{CURRENT}"
         elif segments[0] not in VERSION_IDS:
             environ["PATH_INFO"] = "/.choices" + path
         elif len(segments) == 1:

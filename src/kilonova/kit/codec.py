@@ -27,6 +27,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
 
 
+def canonical(value: Any) -> bytes:
+    """JSON bytes that are the same for equal values, whatever the order of their keys."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)
+
+
 def text(value: Any) -> str:
     """JSON text."""
     return dumps(value).decode()

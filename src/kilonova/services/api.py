@@ -27,7 +27,7 @@ from kilonova.services.process import ProcessOptions, bus_of, neighbours
 PROGRAM = "nova-api"
 _ARGUMENTS = "KILONOVA_API_ARGUMENTS"
 """How worker processes learn the command line."""
-_THREADS = 10
+_THREADS = 20
 
 
 def assemble(configuration: Configuration) -> Application:

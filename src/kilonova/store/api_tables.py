@@ -151,3 +151,24 @@ server_group_members = sa.Table(
     sa.Column("server_uuid", Uuid, primary_key=True),
     sa.Index("server_group_members_server", "server_uuid"),
 )
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("project_id", Name, nullable=False),
+    sa.Column("user_id", Name, nullable=False),
+    sa.Column("key", Name, nullable=False),
+    # sha256 of the path, the action and the body.
+    sa.Column("digest", word(64), nullable=False),
+    # Who works on it: what was accepted for this request is found by it in the journal.
+    sa.Column("request_id", Name, nullable=False),
+    sa.Column("held_until", Stamp, nullable=False),
+    # The reply; null while there is none.
+    sa.Column("status", sa.Integer),
+    sa.Column("headers", JsonText),
+    sa.Column("body", LongText),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.UniqueConstraint("project_id", "user_id", "key", name="idempotency_keys_key"),
+    sa.Index("idempotency_keys_created", "created_at"),
+)

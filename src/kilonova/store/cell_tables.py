@@ -129,6 +129,8 @@ operations = sa.Table(
     sa.Column("updated_at", Stamp, nullable=False),
     sa.Column("finished_at", Stamp),
     sa.Index("operations_server", "server_uuid", "seq"),
+    sa.Index("operations_request", "request_id"),
+    sa.Index("operations_updated", "updated_at"),
     sa.Index("operations_state", "state", "lease_until"),
 )
 

@@ -11,6 +11,8 @@ from kilonova.store.cell_tables import operations, steps
 _O = operations.c
 _S = steps.c
 OPEN = ("queued", "running")
+_MOST_CHANGED = 1000
+"""Rows of one look at what changed."""
 _STEP_COLUMNS = ("operation_id", "name", "host", "started_at", "finished_at", "result", "error")
 
 
@@ -198,6 +200,19 @@ def of_server(connection: Connection, server_uuid: str, hidden: Collection[str] 
     """Operations of a server, newest first, without those of ``hidden`` verbs."""
     query = sa.select(operations).where(_O.server_uuid == server_uuid, _O.verb.not_in(hidden)).order_by(_O.seq.desc())
     return rows(connection, query)
+
+
+def of_request(connection: Connection, request_id: str) -> list[Row]:
+    """What was accepted for one request, in its order."""
+    return rows(connection, sa.select(operations).where(_O.request_id == request_id).order_by(_O.seq))
+
+
+def changed(connection: Connection, since: str, project_id: str | None, hidden: Collection[str]) -> list[Row]:
+    """Operations (of a project, or of all for None) that changed at or after a moment, oldest change first."""
+    query = sa.select(operations).where(_O.updated_at >= since, _O.verb.not_in(hidden))
+    if project_id is not None:
+        query = query.where(_O.project_id == project_id)
+    return rows(connection, query.order_by(_O.updated_at, _O.seq).limit(_MOST_CHANGED))
 
 
 def waiting(connection: Connection, server_uuids: Collection[str], verb: str) -> set[str]:

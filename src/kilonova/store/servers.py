@@ -22,6 +22,7 @@ NARROW = (_C.uuid, _C.revision, _C.host)
 BRIEF = (_C.uuid, _C.name)
 _ONE = sa.select(servers).where(_C.uuid == sa.bindparam("wanted"))
 _ONE_LIVING = _ONE.where(_C.deleted == 0)
+_REVISION = sa.select(_C.revision).where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
 _S = services.c
 _WITH_SERVICE = (
     sa.select(
@@ -64,6 +65,12 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 def get(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
     """A server by UUID; deleted ones only when asked for."""
     return row(connection, _ONE if deleted else _ONE_LIVING, {"wanted": uuid})
+
+
+def revision(connection: Connection, uuid: str) -> int | None:
+    """Grows with every change of a living server's row."""
+    found: int | None = connection.scalar(_REVISION, {"wanted": uuid})
+    return found
 
 
 def get_with_service(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:

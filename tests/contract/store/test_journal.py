@@ -120,3 +120,15 @@ def test_steps_are_recorded_for_their_owner_alone(databases: Databases) -> None:
         operations.purge(connection, ["s"])
         assert operations.steps_of(connection, ["o"]) == []
         assert operations.get(connection, "o") is None
+
+
+def test_what_was_accepted_for_a_request_and_what_changed_lately(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        add_operations(connection, "o1", "o2")
+        operations.insert(connection, [operation("x1", project_id="other", verb="refresh", request_id="r9")])
+        assert [row["id"] for row in operations.of_request(connection, "r9")] == ["x1"]
+        assert operations.of_request(connection, "none") == []
+        assert [row["id"] for row in operations.changed(connection, NOW, None, ())] == ["o1", "o2", "x1"]
+        assert [row["id"] for row in operations.changed(connection, NOW, None, ["refresh"])] == ["o1", "o2"]
+        assert [row["id"] for row in operations.changed(connection, NOW, "other", ())] == ["x1"]
+        assert operations.changed(connection, LATER, None, ()) == []

@@ -58,6 +58,16 @@ def test_changes_hold_their_conditions(databases: Databases) -> None:
         assert servers.update(connection, "s", {"name": "b"})
 
 
+def test_the_revision_grows_with_every_change(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        servers.insert(connection, [server("s")])
+        first = servers.revision(connection, "s")
+        servers.update(connection, "s", {"name": "other"})
+        assert (first, servers.revision(connection, "s")) == (0, 1)
+        servers.mark_deleted(connection, "s", NOW)
+        assert servers.revision(connection, "s") is None
+
+
 def test_deleted_servers_stay_until_they_are_purged(databases: Databases) -> None:
     with databases.cell.write() as connection:
         add_servers(connection, server("a", host="h"), server("b", host="h", task_state="t"), server("c"))

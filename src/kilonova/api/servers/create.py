@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilonova.api import fields, links
+from kilonova.api.servers import finding
 from kilonova.api.servers.image import resolve as resolve_image
 from kilonova.api.servers.networking import resolve as resolve_networks
 from kilonova.api.servers.schema import CREATE
@@ -17,7 +18,7 @@ from kilonova.kit import codec
 from kilonova.kit.errors import Invalid, OverQuota
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.operations import build
-from kilonova.store import flavors, hosts, keypairs, server_groups
+from kilonova.store import flavors, hosts, keypairs, server_groups, servers
 
 _RULE = "os_compute_api:servers:create"
 _FORCED_RULE = "os_compute_api:servers:create:forced_host"
@@ -30,6 +31,14 @@ _PASSWORD_ALPHABET = string.ascii_letters + string.digits
 
 def create(call: Call) -> Reply:
     """Accept one request for one or several servers."""
+    new = checked(call)
+    app = call.app
+    rows = build.accept(app.store, app.clock, app.quota, app.bell, call.context, new)
+    return _reply(call, rows[0], new.command.admin_pass)
+
+
+def checked(call: Call) -> build.NewServers:
+    """What the request asks for, with all that can be known before a host is chosen. Raises what is wrong with it."""
     own = {"project_id": call.context.project_id, "user_id": call.context.user_id}
     call.demand(_RULE, own)
     body = call.body["server"]
@@ -53,20 +62,27 @@ def create(call: Call) -> Reply:
         "security_groups": codec.text(groups),
         "hints": codec.text(hints),
     }
-    new = build.NewServers(
+    return build.NewServers(
         name=body["name"],
         row=row,
         command=build.Build(admin_pass=password, zone=zone, group=group, **command),
         least=least,
         most=most,
     )
-    app = call.app
-    rows = build.accept(app.store, app.clock, app.quota, app.bell, call.context, new)
-    return _reply(call, body, rows, groups, password)
 
 
-def _reply(call: Call, body: Mapping[str, Any], rows: Sequence[Any], groups: Sequence[Any], password: str) -> Reply:
-    first = rows[0]
+def reply_again(call: Call, accepted: Sequence[Mapping[str, Any]]) -> Reply:
+    """The reply of a create that the journal has: its operations, in their order."""
+    cell = call.app.store.locate(accepted[0]["server_uuid"]) or call.app.store.home
+    with cell.database.read() as connection:
+        first = servers.get(connection, accepted[0]["server_uuid"], deleted=True)
+    if first is None:
+        raise finding.ServerNotFound(uuid=accepted[0]["server_uuid"])
+    return _reply(call, first, codec.loads(accepted[0]["command"])["admin_pass"])
+
+
+def _reply(call: Call, first: Mapping[str, Any], password: str | None) -> Reply:
+    body = call.body["server"]
     if fields.truth(body.get("return_reservation_id", False)):
         return Reply({"reservation_id": first["reservation_id"]})
     self_links = links.linker(call, "servers")(first["uuid"])
@@ -74,7 +90,7 @@ def _reply(call: Call, body: Mapping[str, Any], rows: Sequence[Any], groups: Seq
         "id": first["uuid"],
         "links": self_links,
         "OS-DCF:diskConfig": first["disk_config"],
-        "security_groups": [{"name": group["name"]} for group in groups],
+        "security_groups": [{"name": group["name"]} for group in codec.loads(first["security_groups"])],
     }
     if call.app.api.enable_instance_password:
         server["adminPass"] = password

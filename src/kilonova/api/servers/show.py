@@ -4,7 +4,7 @@ from typing import Any
 
 from kilonova.api import fields
 from kilonova.api.microversions import STRICT_ALL
-from kilonova.api.servers import finding, views
+from kilonova.api.servers import finding, polling, views
 from kilonova.api.servers.listing import host_status_of
 from kilonova.api.servers.schema import UPDATE
 from kilonova.kit.errors import Conflict
@@ -82,7 +82,7 @@ ENDPOINTS = (
     Endpoint(
         method="GET",
         path="/servers/{server_id}",
-        handler=show,
+        handler=polling.watched(show),
         query=fields.no_query(),
         strict_query=STRICT_ALL,
         summary="Show a server",

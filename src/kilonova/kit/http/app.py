@@ -25,6 +25,8 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
 _PIECE = 1 << 16
 _UNVERSIONED: Version = (0, 0)
+_BODILESS = frozenset({204, 304})
+"""No Content and Not Modified have neither type nor length."""
 
 
 class Authenticator(Protocol):
@@ -64,6 +66,8 @@ class Service:
     """May change the WSGI environment first (version prefixes, project ids in paths)."""
     admit: Callable[[Mapping[str, Any], Context], None] | None = None
     """Looks at the (rewritten) WSGI environment and the authenticated caller; may refuse by raising."""
+    around: Callable[[Endpoint, Call], Any] = lambda endpoint, call: endpoint.handler(call)
+    """Calls the handler, or answers in its place (an earlier request's reply)."""
     fallback: Callable[[Call], Any] | None = None
     """Answers paths that no endpoint has; None: 404."""
     challenge: str | None = None
@@ -191,7 +195,7 @@ class _Exchange:
             return
         endpoint = self._select(candidates, call)
         self._check(endpoint, call)
-        self._reply(endpoint, call, endpoint.handler(call))
+        self._reply(endpoint, call, self.service.around(endpoint, call))
 
     def _head_as_get(self) -> list[Endpoint]:
         return [e for e in self.endpoints if e.method == "GET"] if self.req.method == "HEAD" else []
@@ -326,7 +330,7 @@ class _Exchange:
         if body:
             resp.content_type = content_type
             resp.data = body
-        elif status != 204:  # noqa: PLR2004  # No Content has neither type nor length
+        elif status not in _BODILESS:
             resp.content_type = content_type
             resp.data = b""
         else:

@@ -14,6 +14,7 @@ def upgrade() -> None:
     _aggregates()
     _cells()
     _flavors()
+    _idempotency_keys()
     _keypairs()
     _quota_classes()
     _quota_usage()
@@ -203,3 +204,23 @@ def _server_mappings() -> None:
     )
     op.create_index("server_mappings_confirmed", "server_mappings", ["confirmed", "created_at"], unique=False)
     op.create_index("server_mappings_project", "server_mappings", ["project_id", "user_id"], unique=False)
+
+
+def _idempotency_keys() -> None:
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("project_id", types.Name, nullable=False),
+        sa.Column("user_id", types.Name, nullable=False),
+        sa.Column("key", types.Name, nullable=False),
+        sa.Column("digest", types.word(64), nullable=False),
+        sa.Column("request_id", types.Name, nullable=False),
+        sa.Column("held_until", types.Stamp, nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("headers", types.JsonText, nullable=True),
+        sa.Column("body", types.LongText, nullable=True),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "user_id", "key", name="idempotency_keys_key"),
+    )
+    op.create_index("idempotency_keys_created", "idempotency_keys", ["created_at"], unique=False)

@@ -191,7 +191,9 @@ def _operations() -> None:
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("id"),
     )
+    op.create_index("operations_request", "operations", ["request_id"], unique=False)
     op.create_index("operations_server", "operations", ["server_uuid", "seq"], unique=False)
+    op.create_index("operations_updated", "operations", ["updated_at"], unique=False)
     op.create_index("operations_state", "operations", ["state", "lease_until"], unique=False)
 
 
