@@ -7,13 +7,13 @@ Checks of a kind the compiler does not know (``http:`` …) are asked the slow w
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from oslo_policy import _checks, policy
 
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Forbidden
-from kilonova.kit.options import Configuration
+from kilonova.kit.options import Configuration, opt
 
 LOG = logging.getLogger(__name__)
 Target = Mapping[str, Any]
@@ -27,6 +27,14 @@ class NotAllowed(Forbidden):
 
 
 @dataclass(frozen=True)
+class PolicyOptions:
+    """``[oslo_policy]``, beside what oslo.policy itself declares there."""
+
+    GROUP: ClassVar[str] = "oslo_policy"
+    enforce_scope: bool = opt(True, "refuse tokens of a scope that a rule is not meant for")
+
+
+@dataclass(frozen=True)
 class Rule:
     """A policy rule with upstream's name and default."""
 
@@ -35,6 +43,10 @@ class Rule:
     summary: str = ""
     operations: tuple[tuple[str, str], ...] = ()
     """(method, path) pairs, for the generated sample."""
+    older: str | None = None
+    """Default of older releases; with ``[oslo_policy] enforce_new_defaults = false`` it is enough, too."""
+    scopes: tuple[str, ...] = ()
+    """Kinds of tokens the rule is for: system, domain, project; none: all."""
 
 
 class Policy:
@@ -42,13 +54,21 @@ class Policy:
 
     def __init__(self, rules: Iterable[Rule], configuration: Configuration, *, policy_file: str | None = None) -> None:
         self._enforcer = policy.Enforcer(configuration.oslo, policy_file=policy_file)
+        self._enforcer.suppress_deprecation_warnings = True  # a line for each rule says nothing an operator can change
+        self._scopes: dict[str, tuple[str, ...]] = {}
+        scoped = configuration.section(PolicyOptions).enforce_scope
         for rule in rules:
             self._enforcer.register_default(_default(rule))
+            if scoped and rule.scopes:
+                self._scopes[rule.name] = rule.scopes
         self._enforcer.load_rules()
         self._compiled: dict[str, Predicate] = {}
 
     def allows(self, rule: str, context: Context, target: Target) -> bool:
         """The verdict. An unknown rule is nobody's."""
+        scopes = self._scopes.get(rule)
+        if scopes is not None and _scope(context) not in scopes:
+            return False
         predicate = self._compiled.get(rule)
         if predicate is None:
             predicate = self._compiled[rule] = self._compile_rule(rule)
@@ -97,11 +117,24 @@ class Policy:
         return ask
 
 
+def _scope(context: Context) -> str:
+    if context.system_scope:
+        return "system"
+    return "domain" if context.domain_id else "project"
+
+
 def _default(rule: Rule) -> Any:
+    older = None
+    if rule.older is not None:
+        older = policy.DeprecatedRule(f"older {rule.name}", rule.older, deprecated_reason="new", deprecated_since="new")
+    scopes = list(rule.scopes) or None
     if rule.operations:
         operations: Any = [{"method": method, "path": path} for method, path in rule.operations]
-        return policy.DocumentedRuleDefault(rule.name, rule.default, rule.summary or rule.name, operations)
-    return policy.RuleDefault(rule.name, rule.default, rule.summary or None)
+        words = rule.summary or rule.name
+        return policy.DocumentedRuleDefault(
+            rule.name, rule.default, words, operations, deprecated_rule=older, scope_types=scopes
+        )
+    return policy.RuleDefault(rule.name, rule.default, rule.summary or None, deprecated_rule=older, scope_types=scopes)
 
 
 def _credentials(context: Context) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import falcon
 from kilonova.kit import codec, logs
 from kilonova.kit.context import Context, new_request_id
 from kilonova.kit.errors import Invalid, KilonovaError, NotFound
+from kilonova.kit.http.cors import Cors
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.kit.http.errors import ErrorFormat, HttpError, compute_format, status_of
 from kilonova.kit.http.versions import Version, Versioning
@@ -72,6 +73,8 @@ class Service:
     """Answers paths that no endpoint has; None: 404."""
     challenge: str | None = None
     """Value of WWW-Authenticate on 401."""
+    cors: Cors | None = None
+    """What pages of other origins may do; None: nothing."""
     reply_headers: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -92,6 +95,8 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if self.service.rewrite is not None:
             self.service.rewrite(environ)
+        if self.service.cors is not None:
+            return self.service.cors.call(self._falcon, environ, start_response)
         result: Iterable[bytes] = self._falcon(environ, start_response)
         return result
 

@@ -6,6 +6,7 @@ from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.db.engine import Database
 from kilonova.kit.http.app import Application, Authenticator, Service
+from kilonova.kit.http.cors import Cors, CorsOptions
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.errors import placement_format
 from kilonova.kit.http.versions import Versioning, show
@@ -76,6 +77,7 @@ def build(
         SCHEMA.upgrade(database)
     strategy = configuration.section(ApiOptions).auth_strategy
     policy_file = configuration.section(PolicyOptions).policy_file
+    cors = configuration.section(CorsOptions)
     service = Service(
         name="placement",
         endpoints=ENDPOINTS,
@@ -84,6 +86,7 @@ def build(
         policy=Policy(RULES, configuration, policy_file=policy_file),
         versioning=VERSIONS,
         error_format=placement_format,
+        cors=Cors(cors) if cors.allowed_origin else None,
         request_id_headers=("x-openstack-request-id",),
     )
     return Application(service)

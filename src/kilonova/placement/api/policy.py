@@ -2,9 +2,22 @@
 
 from kilonova.kit.policy import Rule
 
-ADMIN_OR_SERVICE = "role:admin or role:service"
-SERVICE = "role:service"
-PROJECT_READER = f"{ADMIN_OR_SERVICE} or (role:reader and project_id:%(project_id)s)"
+_ADMIN = "role:admin"
+_PROJECT = ("project",)
+_BASES = (
+    Rule("admin_api", _ADMIN, "Administrators", scopes=_PROJECT),
+    Rule("service_api", "role:service", "Other services of the cloud", older=_ADMIN, scopes=_PROJECT),
+    Rule("admin_or_service_api", "role:admin or role:service", "Most of placement", older=_ADMIN, scopes=_PROJECT),
+    Rule("project_reader_api", "role:reader and project_id:%(project_id)s", "Readers of the project", older=_ADMIN),
+    Rule(
+        "admin_or_project_reader_or_service_api",
+        "role:admin or rule:project_reader_api or role:service",
+        "What a project may know of itself",
+        older=_ADMIN,
+        scopes=_PROJECT,
+    ),
+)
+"""What the others refer to; a policy file may change them."""
 
 _P = "/resource_providers"
 _ONE = "/resource_providers/{uuid}"
@@ -41,8 +54,15 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("traits:update", "PUT", "/traits/{name}"),
     ("traits:delete", "DELETE", "/traits/{name}"),
 )
+
+
+def _rule(name: str, base: str, method: str, path: str) -> Rule:
+    return Rule(f"placement:{name}", f"rule:{base}", operations=((method, path),), scopes=_PROJECT)
+
+
 RULES: tuple[Rule, ...] = (
-    *(Rule(f"placement:{name}", ADMIN_OR_SERVICE, operations=((method, path),)) for name, method, path in _TABLE),
-    Rule("placement:usages", PROJECT_READER, operations=(("GET", "/usages"),)),
-    Rule("placement:reshaper:reshape", SERVICE, operations=(("POST", "/reshaper"),)),
+    *_BASES,
+    *(_rule(name, "admin_or_service_api", method, path) for name, method, path in _TABLE),
+    _rule("usages", "admin_or_project_reader_or_service_api", "GET", "/usages"),
+    _rule("reshaper:reshape", "service_api", "POST", "/reshaper"),
 )
