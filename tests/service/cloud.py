@@ -14,6 +14,7 @@ from kilonova.api.wiring import Compute
 from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.glance.fake import FakeGlance
+from kilonova.clients.ironic.fake import FakeNodes
 from kilonova.clients.keystone.neighbours import neighbour
 from kilonova.clients.neutron.fake import FakeNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
@@ -105,6 +106,10 @@ class Cloud:
             volumes=self.volumes,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
+            nodes=FakeNodes(),
+            precache=lambda hosts, images: self.bus.cast(
+                Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
+            ),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
         self.client = falcon.testing.TestClient(build_api(self.compute, NoAuth(), policy(self.configuration)))

@@ -66,6 +66,11 @@ class Desk:
             "snapshot": lambda a: driver.snapshot(a["uuid"], a["image_id"], _say),
             "output": self._output,
             "console": self._console,
+            "maintenance": lambda a: self._able(contracts.HostControl).maintenance(on=a["on"]),
+            "host_power": lambda a: self._able(contracts.HostControl).host_power(a["action"]),
+            "cache_image": lambda a: self._able(contracts.ImageCaching).cache_image(
+                codec.unpack(a["image"], contracts.ImageFacts), _say
+            ),
         }
 
     def handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
@@ -149,6 +154,12 @@ class Desk:
         with self._lock:
             if self._known.get(key) is future:
                 del self._known[key]
+
+    def _able(self, capability: type[Any]) -> Any:
+        """The driver, if it has the capability. Raises Unsupported."""
+        if not isinstance(self._driver, capability):
+            raise Unsupported("The virtualization driver of this host cannot do that")
+        return self._driver
 
     def _create(self, arguments: Mapping[str, Any]) -> Any:
         started = time.monotonic()

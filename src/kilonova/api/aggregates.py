@@ -77,10 +77,15 @@ def index(call: Call) -> Any:
         return {"aggregates": [shape(found, None) for found in store.page(connection)]}
 
 
+def aggregate_of(call: Call) -> Aggregate:
+    """The aggregate of the path. Raises AggregateNotFound."""
+    with call.app.store.api.read() as connection:
+        return store.find(connection, _ident(call))
+
+
 def show(call: Call) -> Any:
     """One aggregate. Raises AggregateNotFound."""
-    with call.app.store.api.read() as connection:
-        return _view(call, store.find(connection, _ident(call)))
+    return _view(call, aggregate_of(call))
 
 
 def create(call: Call) -> Any:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import cast
 
 from kilonova.api import (
+    aggregate_images,
     aggregates,
     availability_zones,
     extensions,
@@ -13,6 +14,7 @@ from kilonova.api import (
     flavor_extra_specs,
     flavor_manage,
     flavors,
+    hosts,
     hypervisors,
     keypairs,
     limits,
@@ -21,11 +23,22 @@ from kilonova.api import (
     removed,
     server_groups,
     services,
+    tenant_usage,
+    usage_audit,
     versions,
 )
 from kilonova.api.ext import idempotency
 from kilonova.api.microversions import VERSIONING
 from kilonova.api.paths import Paths, admit
+from kilonova.api.proxies import (
+    baremetal_nodes,
+    floating_ips,
+    image_metadata,
+    images,
+    networks,
+    volumes_boot,
+)
+from kilonova.api.proxies import security_groups as project_security_groups
 from kilonova.api.servers import (
     actions,
     addresses,
@@ -79,13 +92,24 @@ MODULES: tuple[ModuleType, ...] = (
     interfaces,
     multinic,
     external_events,
+    images,
+    image_metadata,
+    networks,
+    floating_ips,
+    project_security_groups,
+    baremetal_nodes,
+    aggregate_images,
+    hosts,
+    tenant_usage,
+    usage_audit,
 )
 """Each has ENDPOINTS."""
 
 
 def endpoints() -> list[Endpoint]:
     """The whole routing table."""
-    return list(itertools.chain.from_iterable(cast("tuple[Endpoint, ...]", module.ENDPOINTS) for module in MODULES))
+    table = list(itertools.chain.from_iterable(cast("tuple[Endpoint, ...]", module.ENDPOINTS) for module in MODULES))
+    return [*table, *volumes_boot.aliases(table)]
 
 
 def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Application:

@@ -10,3 +10,5 @@ STRICT_QUERY: Version = (2, 75)
 """From here many routes refuse unknown query keys."""
 STRICT_ALL: Version = (2, 102)
 """From here all do."""
+PROXIES_UNTIL: Version = (2, 35)
+"""The last version of most routes that other services answer."""

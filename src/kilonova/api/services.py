@@ -147,7 +147,7 @@ def _by_number(call: Call) -> tuple[Cell, Row]:
     return found[0]
 
 
-def _write(call: Call, cell: Cell, row: Row, changes: Mapping[str, Any]) -> Row:
+def write(call: Call, cell: Cell, row: Row, changes: Mapping[str, Any]) -> Row:
     """Change the record and tell Placement; returns it as it is now."""
 
     def work(connection: Any) -> list[str]:
@@ -162,7 +162,7 @@ def _write(call: Call, cell: Cell, row: Row, changes: Mapping[str, Any]) -> Row:
 
 def _status(call: Call, *, disabled: bool, reason: str | None = None) -> dict[str, Any]:
     cell, row = _named(call)
-    _write(call, cell, row, {"disabled": disabled, "disabled_reason": reason})
+    write(call, cell, row, {"disabled": disabled, "disabled_reason": reason})
     status = "disabled" if disabled else "enabled"
     answer = {"host": row["host"], "binary": row["binary"], "status": status}
     return {"service": {**answer, "disabled_reason": reason} if reason is not None else answer}
@@ -187,7 +187,7 @@ def force_down(call: Call) -> Any:
     """By host and binary. Raises HostBinaryNotFound."""
     cell, row = _named(call)
     forced = fields.truth(call.body["forced_down"])
-    _write(call, cell, row, {"forced_down": forced})
+    write(call, cell, row, {"forced_down": forced})
     return {"service": {"host": row["host"], "binary": row["binary"], "forced_down": forced}}
 
 
@@ -200,7 +200,7 @@ def update(call: Call) -> Any:
             f"Updating a {row['binary']} service is not supported. Only {rules.COMPUTE} services can be updated."
         )
     now = stamp(call.app.clock.now())
-    changed = _write(call, cell, row, {**changes, "updated_at": now})
+    changed = write(call, cell, row, {**changes, "updated_at": now})
     return {"service": SERVICE.compile(call.version)(changed, view_of(call))}
 
 

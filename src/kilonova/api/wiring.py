@@ -44,6 +44,8 @@ class ComputeOptions:
     my_ip: str = opt("127.0.0.1", "this host's address")
     default_flavor: str | None = opt(None, "id of a default flavor")
     network_allocate_retries: int = opt(0, "attempts to allocate networks again", min=0)
+    instance_usage_audit: bool = opt(False, "keep an account of each period's servers")
+    instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
     max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)
 
 
@@ -106,10 +108,14 @@ class Compute:
     """clients.placement contract."""
     volumes: Any = None
     """clients.cinder contract."""
+    nodes: Any = None
+    """clients.ironic contract."""
     hosts: Any = None
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None
     """Rings the conductors about accepted operations."""
     doorbell: Callable[[list[str]], None] = lambda _uuids: None
     """Tells the conductors that ports of these servers became active."""
+    precache: Callable[[list[str], list[Any]], None] = lambda _hosts, _images: None
+    """Has hosts fetch images (packed ImageFacts) ahead of use."""
     console: ConsoleUrls = field(default_factory=ConsoleUrls)

@@ -231,6 +231,25 @@ class Host(Protocol):
 
 
 @runtime_checkable
+class HostControl(Protocol):
+    """Switching whole hosts; a driver may do without."""
+
+    def maintenance(self, *, on: bool) -> str:
+        """``on_maintenance`` or ``off_maintenance``."""
+
+    def host_power(self, action: str) -> str:
+        """``startup``, ``shutdown`` or ``reboot``; returns it."""
+
+
+@runtime_checkable
+class ImageCaching(Protocol):
+    """Keeping images before a guest needs them; a driver may do without."""
+
+    def cache_image(self, image: ImageFacts, progress: Progress) -> bool:
+        """False when it was there already. Raises InvalidImage, NotFound."""
+
+
+@runtime_checkable
 class Guests(Protocol):
     """Making and unmaking guests."""
 

@@ -22,3 +22,11 @@ class ConductorOptions:
     purge_deleted_after: int = opt(0, "seconds that deleted servers stay readable; 0 keeps them")
     operation_lease: float = opt(60.0, "seconds after which others take over a silent conductor's operations", min=0.1)
     operation_sweep_interval: float = opt(5.0, "seconds between looks for operations that nobody works on", min=0.1)
+
+
+@dataclass(frozen=True)
+class PrecacheOptions:
+    """``[image_cache]``, as far as fetching ahead of use goes."""
+
+    GROUP: ClassVar[str] = "image_cache"
+    precache_concurrency: int = opt(1, "hosts that fetch an image at the same time", min=1)

@@ -75,6 +75,8 @@ class Tools:
     """domain.guest_data.GuestDataOptions."""
     options: Any = None
     """operations.options.ConductorOptions."""
+    precache_concurrency: int = 1
+    """Hosts that fetch an image ahead of use at the same time."""
     doorbell: Doorbell = field(default_factory=Doorbell)
     checkpoint: Checkpoint = _pass
 

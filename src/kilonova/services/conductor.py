@@ -14,10 +14,11 @@ from kilonova.kit.options import Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
 from kilonova.operations import vendor_data
 from kilonova.operations.actions import VERBS
+from kilonova.operations.caching import cache_images
 from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
 from kilonova.operations.journal import Journal, confirm_mappings
-from kilonova.operations.options import ConductorOptions
+from kilonova.operations.options import ConductorOptions, PrecacheOptions
 from kilonova.operations.placing import Placer
 from kilonova.operations.vendor_data import VendorDataOptions
 from kilonova.operations.work import Checkpoint, Tools
@@ -72,6 +73,7 @@ def tools_of(
         chooser=placer,
         metadata=GuestDataOptions(options.dhcp_domain, vendor_data.load(configuration.section(VendorDataOptions))),
         options=options,
+        precache_concurrency=configuration.section(PrecacheOptions).precache_concurrency,
         **extra,
     )
 
@@ -101,6 +103,7 @@ class Conductor:
         handlers = {
             "operation.ring": self._ring,
             "ports.plugged": self._plugged,
+            "images.cache": self._cache_images,
             **HostReports(self.tools, cell).handlers(),
             **ConsoleTokens(self.tools.store, self.tools.clock).handlers(),
         }
@@ -123,6 +126,9 @@ class Conductor:
     def _plugged(self, payload: Mapping[str, Any]) -> None:
         for server in payload["servers"]:
             self.tools.doorbell.ring(server)
+
+    def _cache_images(self, payload: Mapping[str, Any]) -> None:
+        cache_images(self.tools.hosts, payload, at_once=self.tools.precache_concurrency)
 
     def _alive(self) -> None:
         now = stamp(self.tools.clock.now())

@@ -47,9 +47,13 @@ def api_parts(
         networks=others.networks,
         resources=others.resources,
         volumes=others.volumes,
+        nodes=others.nodes,
         hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
         bell=bell,
         doorbell=lambda servers: bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
+        precache=lambda hosts, images: bus.cast(
+            Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
+        ),
         console=ConsoleUrls(configuration.section(ConsoleUrlOptions), configuration.section(TokenOptions)),
     )
 

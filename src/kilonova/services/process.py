@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from kilonova.clients.cinder.http import HttpCinder
 from kilonova.clients.glance.http import HttpGlance
+from kilonova.clients.ironic.http import HttpNodes
 from kilonova.clients.keystone.neighbours import neighbour
 from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
@@ -44,6 +45,7 @@ class Neighbours:
     networks: Any
     resources: Any
     volumes: Any = None
+    nodes: Any = None
 
 
 def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = None) -> Neighbours:
@@ -54,6 +56,7 @@ def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = 
         networks=ApiNeutron(HttpNetworkApi(neighbour(sessions, "neutron"))),
         resources=HttpPlacement(neighbour(sessions, "placement")),
         volumes=HttpCinder(neighbour(sessions, "cinder")),
+        nodes=HttpNodes(neighbour(sessions, "ironic")),
     )
 
 

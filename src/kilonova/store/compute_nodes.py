@@ -68,6 +68,19 @@ def uuids_of(connection: Connection, host: str) -> list[str]:
     return list(connection.scalars(sa.select(_N.uuid).where(_N.host == host)))
 
 
+def of_host(connection: Connection, host: str) -> list[Row]:
+    """A host's nodes."""
+    return rows(connection, sa.select(compute_nodes).where(_N.host == host).order_by(_N.id))
+
+
+def use_by_project(connection: Connection, host: str) -> dict[str, tuple[int, int, int]]:
+    """Project → vCPUs, memory (MiB) and disk (GiB) of its living servers on a host."""
+    sums = (sa.func.sum(_V.vcpus), sa.func.sum(_V.memory_mb), sa.func.sum(_V.disk_gb))
+    query = sa.select(_V.project_id, *sums).where(_V.host == host, _V.deleted == 0).group_by(_V.project_id)
+    found = connection.execute(query.order_by(_V.project_id))
+    return {project: (int(cpu), int(memory), int(disk)) for project, cpu, memory, disk in found}
+
+
 def use(connection: Connection, hosts: Collection[str] | None = None) -> dict[Place, Use]:
     """What is used on the nodes of these hosts (None: of all), in one statement."""
     query = (

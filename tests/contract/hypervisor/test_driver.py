@@ -17,6 +17,7 @@ from kilonova.hypervisor.contracts import (
     Guests,
     GuestSpec,
     Host,
+    ImageCaching,
     InvalidImage,
     Nic,
     Power,
@@ -262,3 +263,11 @@ def test_a_nic_is_plugged_in_and_out_as_often_as_asked(world: World) -> None:
     world.driver.detach_nic(str(uuid.uuid4()), nic.mac)
     with pytest.raises(GuestMissing):
         world.driver.attach_nic(world.spec(), nic)
+
+
+def test_an_image_is_kept_before_a_guest_needs_it(world: World) -> None:
+    assert isinstance(world.driver, ImageCaching)
+    image = world.spec().image
+    assert image is not None
+    assert world.driver.cache_image(image, quiet)
+    assert not world.driver.cache_image(image, quiet)

@@ -30,6 +30,7 @@ _EITHER = {
     "locked_reason",
     "message",
     "pinned_availability_zone",
+    "tag",
     "task_state",
     "trusted_image_certificates",
     "user_data",
@@ -112,7 +113,7 @@ def _is_admins(shape: Any) -> bool:
     return bool(events) and "traceback" in events[0]
 
 
-def _differences(expected: Any, actual: Any, where: str = "") -> list[str]:
+def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
     if isinstance(expected, dict):
         return _object_differences(expected, actual, where)
     name = where.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
@@ -121,7 +122,7 @@ def _differences(expected: Any, actual: Any, where: str = "") -> list[str]:
     if isinstance(expected, list):
         if not isinstance(actual, list):
             return [f"{where}: {actual!r} is no list"]
-        return [d for item in actual for d in _differences(expected[0], item, f"{where}[]")] if expected else []
+        return [d for item in actual for d in differences(expected[0], item, f"{where}[]")] if expected else []
     if expected == "null":
         return []
     good = isinstance(actual, _TYPES[expected]) and isinstance(actual, bool) == (expected == "boolean")
@@ -136,7 +137,7 @@ def _object_differences(expected: dict[str, Any], actual: Any, where: str) -> li
     found = [f"{where}: missing {key}" for key in sorted(set(expected) - set(actual))]
     found += [f"{where}: unexpected {key}" for key in sorted(set(actual) - set(expected))]
     for key in set(expected) & set(actual):
-        found += _differences(expected[key], actual[key], f"{where}/{key}")
+        found += differences(expected[key], actual[key], f"{where}/{key}")
     return found
 
 
@@ -169,4 +170,4 @@ def test_reply_is_shaped_like_the_sample(entry: dict[str, Any], minor: int, worl
         },
     )
     assert result.status_code in (200, 202), result.text
-    assert _differences(entry["shape"], result.json) == []
+    assert differences(entry["shape"], result.json) == []

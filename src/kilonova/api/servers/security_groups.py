@@ -51,14 +51,17 @@ def group_view(group: SecurityGroupFacts) -> dict[str, Any]:
 
 def rule_view(group_id: str, rule: SecurityRuleFacts) -> dict[str, Any]:
     """The older network service's form: a remote is a group's name or a CIDR, ``{}`` is not that kind."""
+    low, high = rule.port_min, rule.port_max
+    if rule.protocol and low is None and high is None:
+        low, high = (1, 65535) if rule.protocol in ("tcp", "udp") else (-1, -1)
     anywhere = "::/0" if rule.ethertype == "IPv6" else "0.0.0.0/0"
     remote = rule.remote_group
     return {
         "id": rule.id,
         "parent_group_id": group_id,
         "ip_protocol": rule.protocol,
-        "from_port": rule.port_min,
-        "to_port": rule.port_max,
+        "from_port": low,
+        "to_port": high,
         "group": {"name": remote.name, "tenant_id": remote.project_id} if remote else {},
         "ip_range": {} if remote else {"cidr": rule.remote_cidr or anywhere},
     }

@@ -39,6 +39,9 @@ class Glance(Protocol):
     Every call raises the Unavailable kinds of ``clients.keystone.errors``; those with an image id raise ImageNotFound.
     """
 
+    def url(self) -> str:
+        """Where images are, without a version."""
+
     def get(self, context: Context | None, image_id: str) -> Image: ...
 
     def list(self, context: Context | None, query: Sequence[tuple[str, str]] = ()) -> tuple[Image, ...]:

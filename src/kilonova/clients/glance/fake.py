@@ -15,7 +15,7 @@ from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Forbidden
 
-_FILTERS = ("name", "status", "visibility", "owner", "disk_format", "container_format", "id")
+_FILTERS = ("name", "status", "visibility", "owner", "disk_format", "container_format", "id", "min_disk", "min_ram")
 _ATTRIBUTES = frozenset(
     {"name", "visibility", "disk_format", "container_format", "min_disk", "min_ram", "protected", "owner"}
 )
@@ -41,6 +41,9 @@ class FakeGlance:
         self.get(None, image_id)
         return self._data.get(image_id, b"")
 
+    def url(self) -> str:
+        return "http://image.test"
+
     def get(self, context: Context | None, image_id: str) -> Image:
         with self._lock:
             image = self._images.get(image_id)
@@ -52,7 +55,7 @@ class FakeGlance:
         wanted = dict(query)
         with self._lock:
             seen = [image for image in reversed(self._images.values()) if _sees(context, image)]
-        found = [i for i in seen if all(getattr(i, f) == wanted[f] for f in _FILTERS if f in wanted)]
+        found = [i for i in seen if all(str(getattr(i, f)) == wanted[f] for f in _FILTERS if f in wanted)]
         ids = [image.id for image in found]
         start = ids.index(wanted["marker"]) + 1 if wanted.get("marker") in ids else 0
         return tuple(found[start : start + int(wanted.get("limit", "25"))])

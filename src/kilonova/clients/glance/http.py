@@ -30,6 +30,9 @@ class HttpGlance:
     def __init__(self, neighbour: Neighbour) -> None:
         self._neighbour = neighbour
 
+    def url(self) -> str:
+        return self._neighbour.location().url
+
     def get(self, context: Context | None, image_id: str) -> Image:
         return image_of(self._about(image_id, "GET", context=context).json())
 

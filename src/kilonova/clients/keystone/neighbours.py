@@ -44,6 +44,7 @@ TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "glance": ("Glance", "image"),
         "neutron": ("Neutron", "network"),
         "cinder": ("Cinder", "volumev3"),
+        "ironic": ("Ironic", "baremetal"),
         "placement": ("Placement", "placement"),
     }
 )

@@ -16,6 +16,7 @@ from kilonova.hypervisor.contracts import (
     GuestSpec,
     GuestState,
     HypervisorFailed,
+    ImageFacts,
     Images,
     InvalidImage,
     Nic,
@@ -71,6 +72,8 @@ class FakeDriver:
         self.faults = faults or FakeFaults.parse(options.slow, options.fail)
         self._guests = Guests(Path(options.state_path) if options.state_path else None)
         self._names = _node_names(options, host)
+        self.cached: set[str] = set()
+        """Ids of images that were asked for ahead of use."""
         self._known = frozenset(self._names)
         self._locks = tuple(threading.Lock() for _ in range(_LOCK_STRIPES))
 
@@ -88,6 +91,19 @@ class FakeDriver:
     def guests(self) -> tuple[GuestState, ...]:
         self.faults.meet("guests", self._host)
         return tuple(record.guest() for record in self._guests.all())
+
+    def maintenance(self, *, on: bool) -> str:
+        return "on_maintenance" if on else "off_maintenance"
+
+    def host_power(self, action: str) -> str:
+        return action
+
+    def cache_image(self, image: ImageFacts, progress: Progress) -> bool:
+        self.faults.meet("cache_image", self._host)
+        progress(f"keeping image {image.id}")
+        new = image.id not in self.cached
+        self.cached.add(image.id)
+        return new
 
     @functools.cached_property
     def _blank_nodes(self) -> tuple[NodeFacts, ...]:

@@ -23,6 +23,7 @@ CALLS = frozenset(
         "suspend",
         "resume",
         "attach_nic",
+        "cache_image",
         "detach_nic",
         "snapshot",
         "output",

@@ -1,5 +1,6 @@
 """The libvirt driver: all its parts as one."""
 
+from kilonova.hypervisor.contracts import ImageFacts, Progress
 from kilonova.hypervisor.libvirt.consoles import ConsoleReader
 from kilonova.hypervisor.libvirt.devices import DevicePlug
 from kilonova.hypervisor.libvirt.facts import NodeReporter
@@ -14,6 +15,12 @@ class LibvirtDriver(NodeReporter, Lifecycle, PowerControl, DevicePlug, SnapshotT
     def close(self) -> None:
         """Drop the link to libvirtd; guests run on."""
         self.connection.close()
+
+    def cache_image(self, image: ImageFacts, progress: Progress) -> bool:
+        """Implements ``contracts.ImageCaching``."""
+        known = self.cache.has(image)
+        self.cache.get(image, progress)
+        return not known
 
     def prune_images(self) -> tuple[str, ...]:
         """Delete cached images no guest uses, as ``[image_cache]`` allows; returns the files deleted."""

@@ -97,6 +97,10 @@ class ImageCache:
         os.utime(target)
         return target
 
+    def has(self, image: ImageFacts) -> bool:
+        """Is it there already? Being asked counts as being used."""
+        return self._present(image) is not None
+
     def _present(self, image: ImageFacts) -> CachedImage | None:
         for fmt in ("raw", "qcow2"):
             path = self._folder / f"{image.id}.{fmt}"

@@ -1,0 +1,1 @@
+"""What the Compute API passed on to other services, up to the versions at which clients had to go there themselves."""
