@@ -34,9 +34,12 @@ READS = [
     ("/usages?project_id=project", 2),
     ("/traits", 1),
     ("/resource_classes", 1),
-    ("/allocation_candidates?resources=VCPU:1,MEMORY_MB:1,DISK_GB:1&limit=1000", 4),
-    ("/allocation_candidates?resources=VCPU:1&required=HW_CPU_X86_AVX2&limit=5", 5),
-    ("/allocation_candidates?resources=VCPU:1", 4),
+]
+CANDIDATES = [
+    "resources=VCPU:1,MEMORY_MB:1,DISK_GB:1&limit=1000",
+    "resources=VCPU:1&required=HW_CPU_X86_AVX2&limit=5",
+    "resources=VCPU:1",
+    "resources1=VCPU:1,DISK_GB:1&resources=MEMORY_MB:1&required1=!HW_CPU_X86_AVX2",
 ]
 
 
@@ -45,6 +48,17 @@ def test_reads(cloud: Any, path: str, budget: int) -> None:
     for name in ("cn0", "server0"):
         path = path.replace("{" + name + "}", cloud.uid(name))
     assert statements(cloud, "GET", path) == budget
+
+
+@pytest.mark.parametrize("query", CANDIDATES)
+def test_candidates(cloud: Any, query: str) -> None:
+    """First: what is rare, who fits, what they are like; then who fits, and only providers that changed."""
+    path = f"/allocation_candidates?{query}"
+    none = "!" in query  # every provider has the trait that must not be there
+    assert statements(cloud, "GET", path) == (2 if none else 3)
+    assert statements(cloud, "GET", path) == 1
+    assert cloud.claim("another", {"cn1": {"VCPU": 1}}).status_code == 204
+    assert statements(cloud, "GET", path) == (1 if none else 2)
 
 
 def test_a_claim(cloud: Any) -> None:

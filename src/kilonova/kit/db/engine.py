@@ -238,7 +238,8 @@ def _engine(url: sa.URL, options: DatabaseOptions, *, reading: bool = False) -> 
         @event.listens_for(engine, "connect")
         def _session(dbapi: Any, _record: Any) -> None:
             cursor = dbapi.cursor()
-            cursor.execute("SET SESSION sql_mode = %s", (mode,))
+            # Texts put together by the database may be long; MySQL cuts them at a kilobyte by itself.
+            cursor.execute("SET SESSION sql_mode = %s, group_concat_max_len = 4294967295", (mode,))
             if reading:  # once() writes there, too
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.close()

@@ -11,60 +11,73 @@ from kilonova.placement.domain.candidates import Candidate
 from kilonova.placement.domain.demand import Demand
 from kilonova.placement.domain.query import parse_demand
 from kilonova.placement.store.candidates import Found
+from kilonova.placement.store.shelf import Card
 
 
 def index(call: Call) -> Reply:
     """Ways to serve a request, and the providers that take part."""
     demand = parse_demand(call.query, call.version[1])
     found = wired(call).search.find(demand)
-    uuids = {i: facts.uuid for i, facts in found.facts.items()}
-    requests = [_request(call, one, uuids) for one in found.candidates]
-    return dated(call, {"allocation_requests": requests, "provider_summaries": _summaries(call, demand, found, uuids)})
+    requests = [_request(call, one, found) for one in found.candidates]
+    return dated(call, {"allocation_requests": requests, "provider_summaries": _summaries(call, demand, found)})
 
 
-def _request(call: Call, candidate: Candidate, uuids: Mapping[int, str]) -> dict[str, Any]:
+def _request(call: Call, candidate: Candidate, found: Found) -> dict[str, Any]:
+    cards = found.cards
     if not call.at_least(12):
         return {
             "allocations": [
-                {"resource_provider": {"uuid": uuids[i]}, "resources": resources}
+                {"resource_provider": {"uuid": cards[i].uuid}, "resources": resources}
                 for i, resources in candidate.allocations.items()
             ]
         }
     request: dict[str, Any] = {
-        "allocations": {uuids[i]: {"resources": resources} for i, resources in candidate.allocations.items()}
+        "allocations": {cards[i].uuid: {"resources": resources} for i, resources in candidate.allocations.items()}
     }
     if call.at_least(34):
-        request["mappings"] = {suffix: [uuids[i] for i in ids] for suffix, ids in candidate.mappings.items()}
+        request["mappings"] = {suffix: [cards[i].uuid for i in ids] for suffix, ids in candidate.mappings.items()}
     return request
 
 
-def _summaries(call: Call, demand: Demand, found: Found, uuids: Mapping[int, str]) -> dict[str, Any]:
-    """Whole trees from 1.29, before only who takes part; all classes from 1.27, before only those asked for."""
+def _summaries(call: Call, demand: Demand, found: Found) -> dict[str, Any]:
+    """Whole trees from 1.29, before only who takes part."""
     part = {i for one in found.candidates for i in one.providers}
-    if demand.nested:
-        roots = sorted({found.facts[i].root_id for i in part})
-        shown = [i for root in roots for i in found.members[root]]
-    else:
-        shown = sorted(part)
-    classes = None if call.at_least(27) else demand.classes
-    with_traits, with_tree = call.at_least(17), call.at_least(29)
+    cards = found.cards
+    if not demand.nested:
+        return {cards[i].uuid: _summary(call, demand, cards[i]) for i in sorted(part)}
     summaries: dict[str, Any] = {}
-    for i in shown:
-        facts = found.facts[i]
-        one: dict[str, Any] = {
-            "resources": {
-                name: {"capacity": stock.capacity, "used": stock.used}
-                for name, stock in found.stocks[i].items()
-                if classes is None or name in classes
-            }
-        }
-        if with_traits:
-            one["traits"] = codec.Fragment(facts.trait_list)
-        if with_tree:
-            one["parent_provider_uuid"] = None if facts.parent_id is None else uuids[facts.parent_id]
-            one["root_provider_uuid"] = uuids[facts.root_id]
-        summaries[facts.uuid] = one
+    for root in sorted({cards[i].provider.root_id for i in part}):
+        for i in found.members[root]:
+            card = cards[i]
+            if card.summary is None:
+                # At these versions it does not depend on the request, and is made once for each state of a provider.
+                card.summary = codec.Fragment(codec.dumps(_nested_summary(call, demand, card, cards)))
+            summaries[card.uuid] = card.summary
     return summaries
+
+
+def _nested_summary(call: Call, demand: Demand, card: Card, cards: Mapping[int, Card]) -> dict[str, Any]:
+    provider = card.provider
+    return {
+        **_summary(call, demand, card),
+        "parent_provider_uuid": None if provider.parent_id is None else cards[provider.parent_id].uuid,
+        "root_provider_uuid": cards[provider.root_id].uuid,
+    }
+
+
+def _summary(call: Call, demand: Demand, card: Card) -> dict[str, Any]:
+    """All classes from 1.27, before only those asked for."""
+    classes = None if call.at_least(27) else demand.classes
+    one: dict[str, Any] = {
+        "resources": {
+            name: {"capacity": stock.capacity, "used": stock.used}
+            for name, stock in card.provider.stocks.items()
+            if classes is None or name in classes
+        }
+    }
+    if call.at_least(17):
+        one["traits"] = codec.Fragment(card.trait_list)
+    return one
 
 
 ENDPOINTS = (

@@ -1,14 +1,13 @@
 """Feeding the search for allocation candidates: SQL picks trees that may serve, and only those are loaded.
 
-Trees are loaded in batches as the search asks for more, so a limit of ten loads tens of providers, not the cloud.
-Nothing here reads allocations.
+Trees are loaded in batches as the search asks for more, so a limit of ten loads tens of providers, not the cloud; what
+was loaded before and has not changed since is taken from the shelf. Nothing here reads allocations.
 """
 
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,30 +15,19 @@ from sqlalchemy.engine import Connection
 from kilonova.kit.db.engine import Database
 from kilonova.placement.domain.candidates import Candidate, Strategy, candidates, distinct
 from kilonova.placement.domain.demand import Demand
-from kilonova.placement.domain.inventory import Stock
 from kilonova.placement.domain.names import SHARING_TRAIT
 from kilonova.placement.domain.topology import Provider, Tree, grow
 from kilonova.placement.store import tables as t
-from kilonova.placement.store.coarse import tree_clauses
+from kilonova.placement.store.coarse import Wanted
 from kilonova.placement.store.filters import among
 from kilonova.placement.store.names import NameBook
+from kilonova.placement.store.plans import Plans
+from kilonova.placement.store.shelf import Card, Shelf, joined, stamp
 
 P = t.providers.c
-_IDS_A_STATEMENT = 8000
+_MOST_TREES = 4000
+"""Of one statement."""
 _SMALLEST_BATCH = 50
-
-
-@dataclass(slots=True)
-class Facts:
-    """A provider for the reply."""
-
-    id: int
-    uuid: str
-    generation: int
-    root_id: int
-    parent_id: int | None
-    trait_list: str
-    """JSON text."""
 
 
 @dataclass(slots=True)
@@ -47,8 +35,7 @@ class Found:
     """Candidates, and every provider that was loaded for them."""
 
     candidates: list[Candidate] = field(default_factory=list)
-    facts: dict[int, Facts] = field(default_factory=dict)
-    stocks: dict[int, dict[str, Stock]] = field(default_factory=dict)
+    cards: dict[int, Card] = field(default_factory=dict)
     members: dict[int, list[int]] = field(default_factory=dict)
     """Root id → ids of its tree."""
 
@@ -70,16 +57,25 @@ class CandidateSearch:
         self._classes = classes
         self._traits = traits
         self._options = options
+        self._plans = Plans(database)
+        self._shelf = Shelf(classes)
+        self._sharing_seen = False
 
     def find(self, demand: Demand) -> Found:
         """Raises UnknownQueryNames."""
         with self._database.read() as connection:
             classes = self._classes.demand(connection, demand.classes, field="resources")
             traits = self._traits.demand(connection, demand.traits, field="required")
-            sharing = self._traits.ids(connection, [SHARING_TRAIT]).get(SHARING_TRAIT)
-            run = _Run(connection, demand, classes, traits, self._classes)
+            sharing = self._traits.ids(connection, [SHARING_TRAIT]).get(SHARING_TRAIT, 0)
+            wanted = Wanted(demand, classes, traits)
             limit = _smaller(demand.limit, self._options.maximum)
-            return run.go(limit, self._options, sharing)
+            # Whether anybody shares is known with the first batch; most clouds have nobody who does.
+            run = _Run(connection, wanted, self._plans, self._shelf, sharing)
+            if self._sharing_seen or not run.go(limit, self._options):
+                run = _Run(connection, wanted, self._plans, self._shelf, sharing)
+                self._sharing_seen = run.load_sharing()
+                run.go(limit, self._options)
+            return run.found
 
 
 def _smaller(one: int | None, other: int | None) -> int | None:
@@ -87,85 +83,85 @@ def _smaller(one: int | None, other: int | None) -> int | None:
     return min(known) if known else None
 
 
+class _SomebodyShares(Exception):
+    """A search that left out sharing providers found that there are some."""
+
+
 class _Run:
     """One search."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        demand: Demand,
-        classes: Mapping[str, int],
-        traits: Mapping[str, int],
-        book: NameBook,
-    ) -> None:
+    def __init__(self, connection: Connection, wanted: Wanted, plans: Plans, shelf: Shelf, sharing_trait: int) -> None:
         self.connection = connection
-        self.demand = demand
-        self.classes = classes
-        self.traits = traits
-        self.book = book
+        self.wanted = wanted
+        self.plans = plans
+        self.shelf = shelf
+        self.sharing_trait = sharing_trait
+        self.knows_sharing = False
         self.found = Found()
         self.providers: dict[int, Provider] = {}
-        self.sharing: list[Provider] = []
 
-    def go(self, limit: int | None, options: SearchOptions, sharing: int | None) -> Found:
-        """Batches of trees until the limit is reached or no tree is left."""
+    def go(self, limit: int | None, options: SearchOptions) -> bool:
+        """Until the limit is reached or no tree is left; False when sharing providers must be known first."""
         rng = random.Random() if options.randomize else None  # noqa: S311  # spreading load, not a secret
-        if sharing is not None:
-            self._load_sharing(sharing)
         if not self._resolve_trees():
-            return self.found
-        trees = (tree for roots in self._batches(limit, rng) for tree in self._load(roots))
-        ways = candidates(self.demand, trees, strategy=options.strategy, rng=rng)
-        self.found.candidates.extend(islice(distinct(ways, self.demand), limit))
-        return self.found
+            return True
+        demand = self.wanted.demand
+        trees = (tree for stamps in self._batches(limit, rng) for tree in self._trees(stamps))
+        ways = candidates(demand, trees, strategy=options.strategy, rng=rng)
+        try:
+            self.found.candidates.extend(islice(distinct(ways, demand), limit))
+        except _SomebodyShares:
+            return False
+        return True
 
     def _resolve_trees(self) -> bool:
         """Uuids of ``in_tree`` become root ids; False when one is unknown, so that nothing can be found."""
-        uuids = {g.condition.in_tree for g in self.demand.groups if g.condition.in_tree is not None}
+        groups = self.wanted.demand.groups
+        uuids = {g.condition.in_tree for g in groups if g.condition.in_tree is not None}
         if not uuids:
             return True
         rows = self.connection.execute(sa.select(P.uuid, P.root_id).where(P.uuid.in_(sorted(uuids))))
         roots = {row.uuid: str(row.root_id) for row in rows}
         if uuids - roots.keys():
             return False
-        self.demand = replace(
-            self.demand,
-            groups=tuple(
-                replace(g, condition=replace(g.condition, in_tree=roots[g.condition.in_tree]))
-                if g.condition.in_tree is not None
-                else g
-                for g in self.demand.groups
-            ),
+        resolved = tuple(
+            replace(g, condition=replace(g.condition, in_tree=roots[g.condition.in_tree]))
+            if g.condition.in_tree is not None
+            else g
+            for g in groups
         )
+        self.wanted = replace(self.wanted, demand=replace(self.wanted.demand, groups=resolved))
         return True
 
-    def _batches(self, limit: int | None, rng: random.Random | None) -> Iterator[list[int]]:
-        """Ids of roots worth loading, in order (or shuffled), in growing batches."""
-        query = (
-            sa.select(P.id)
-            .where(P.root_id == P.id, *tree_clauses(self.demand, self.classes, self.traits, self.sharing))
-            .order_by(P.id)
-        )
-        if limit is None or rng is not None:
-            roots = list(self.connection.scalars(query))
-            if rng is not None:
-                rng.shuffle(roots)
-            size = len(roots) if limit is None else max(limit, _SMALLEST_BATCH)
-            yield from (roots[i : i + size] for i in range(0, len(roots), max(size, 1)))
+    def _batches(self, limit: int | None, rng: random.Random | None) -> Iterator[dict[int, dict[int, str]]]:
+        """Trees worth loading (root id → id → stamp), in order (or shuffled), in growing batches."""
+        if rng is None:
+            yield from self._in_order(limit)
             return
-        size, last = max(limit, _SMALLEST_BATCH), 0
+        everything = [pair for batch in self._in_order(None) for pair in batch.items()]
+        rng.shuffle(everything)
+        size = max(limit or len(everything), _SMALLEST_BATCH)
+        yield from (dict(everything[i : i + size]) for i in range(0, len(everything), size))
+
+    def _in_order(self, limit: int | None) -> Iterator[dict[int, dict[int, str]]]:
+        size = _MOST_TREES if limit is None else min(max(limit, _SMALLEST_BATCH), _MOST_TREES)
+        last = 0
         while True:
-            batch = list(self.connection.scalars(query.where(P.id > last).limit(size)))
+            text, shares = self.plans.read(self.connection, self.wanted, last, size, self.sharing_trait)
+            if shares and not self.knows_sharing:
+                raise _SomebodyShares
+            batch = _parsed(text)
             if batch:
                 yield batch
             if len(batch) < size:
                 return
-            last, size = batch[-1], size * 4
+            last, size = max(batch), min(size * 4, _MOST_TREES)
 
-    def _load_sharing(self, trait_id: int) -> None:
-        """Sharing providers that have something asked for, with the aggregates they share by."""
+    def load_sharing(self) -> bool:
+        """Sharing providers that have something asked for, with the aggregates they share by. Are there any?"""
+        self.knows_sharing = True
         named = t.provider_traits.c
-        ids = sa.select(named.provider_id).where(named.trait_id == trait_id)
+        ids = sa.select(named.provider_id).where(named.trait_id == self.sharing_trait)
         stock = t.inventories.c
         query = (
             sa.select(P.id, P.root_id, t.aggregates.c.uuid)
@@ -173,91 +169,68 @@ class _Run:
             .join(t.aggregates, t.aggregates.c.id == t.provider_aggregates.c.aggregate_id)
             .where(
                 P.id.in_(ids),
-                sa.exists().where(stock.provider_id == P.id, stock.class_id.in_(sorted(self.classes.values()))),
+                sa.exists().where(stock.provider_id == P.id, stock.class_id.in_(sorted(self.wanted.classes.values()))),
             )
             .order_by(P.id)
         )
         rows = self.connection.execute(query).all()
         if not rows:
+            return False
+        roots = sorted({row.root_id for row in rows})
+        member = sa.select(joined(P.id) + " " + stamp(t.providers)).where(among(P.root_id, roots)).order_by(P.id)
+        trees = _parsed(",".join(self.connection.scalars(member)))
+        self._load({root: trees[root] for root in roots}, {row.uuid for row in rows})
+        sharing = tuple(self.providers[i] for i in sorted({row.id for row in rows}))
+        self.wanted = replace(self.wanted, sharing=sharing)
+        return True
+
+    def _trees(self, stamps: Mapping[int, Mapping[int, str]]) -> list[Tree]:
+        """These trees, with what is shared with them."""
+        self._load({root: members for root, members in stamps.items() if root not in self.found.members})
+        trees = {tree.root.id: tree for tree in grow(self.providers[i] for r in stamps for i in self.found.members[r])}
+        if self.wanted.sharing:
+            for tree in trees.values():
+                own = frozenset().union(*(p.aggregates for p in tree.providers))
+                near = (s for s in self.wanted.sharing if s.id not in tree.by_id and s.aggregates & own)
+                tree.shared = tuple(near)
+        return [trees[root] for root in stamps if root in trees]
+
+    def _load(self, trees: Mapping[int, Mapping[int, str]], extra: Collection[str] = ()) -> None:
+        if not trees:
             return
-        self._load(sorted({row.root_id for row in rows}), aggregates={row.uuid for row in rows})
-        self.sharing = [self.providers[i] for i in sorted({row.id for row in rows})]
+        stamps = {i: mark for members in trees.values() for i, mark in members.items()}
+        cards = self.shelf.get(self.connection, stamps)
+        self.found.cards.update(cards)
+        for root, members in trees.items():
+            self.found.members[root] = [i for i in sorted(members) if i in cards]
+        relevant = self.wanted.demand.aggregates.union(extra, *(s.aggregates for s in self.wanted.sharing))
+        aggregates = self._aggregates_of(sorted(trees), relevant)
+        for i, card in cards.items():
+            mine = aggregates.get(i)
+            self.providers[i] = card.provider if mine is None else replace(card.provider, aggregates=frozenset(mine))
 
-    def _load(self, roots: Sequence[int], *, aggregates: Collection[str] = ()) -> list[Tree]:
-        """Trees of these roots, with what is shared with them."""
-        fresh = [r for r in roots if r not in self.found.members]
-        for start in range(0, len(fresh), _IDS_A_STATEMENT):
-            self._load_part(fresh[start : start + _IDS_A_STATEMENT], aggregates)
-        trees = grow(self.providers[i] for r in roots for i in self.found.members[r])
-        return [self._with_shared(tree) for tree in self._ordered(trees, roots)]
-
-    def _ordered(self, trees: Sequence[Tree], roots: Sequence[int]) -> list[Tree]:
-        by_root = {tree.root.id: tree for tree in trees}
-        return [by_root[r] for r in roots if r in by_root]
-
-    def _with_shared(self, tree: Tree) -> Tree:
-        if not self.sharing:
-            return tree
-        own = frozenset().union(*(p.aggregates for p in tree.providers))
-        tree.shared = tuple(s for s in self.sharing if s.id not in tree.by_id and s.aggregates & own)
-        return tree
-
-    def _load_part(self, roots: Sequence[int], extra: Collection[str]) -> None:
-        columns = (P.id, P.uuid, P.generation, P.root_id, P.parent_id, P.trait_list)
-        rows = self.connection.execute(sa.select(*columns).where(among(P.root_id, roots)).order_by(P.id)).all()
-        traits = self._traits_of(roots)
-        relevant = self.demand.aggregates.union(extra, *(s.aggregates for s in self.sharing))
-        aggregates = self._aggregates_of(roots, relevant)
-        stocks = self._stocks_of(roots)
-        none: frozenset[str] = frozenset()
-        for row in rows:
-            self.found.facts[row.id] = Facts(*row)
-            self.found.members.setdefault(row.root_id, []).append(row.id)
-            mine = self.found.stocks[row.id] = stocks.get(row.id, {})
-            self.providers[row.id] = Provider(
-                id=row.id,
-                parent_id=row.parent_id,
-                root_id=row.root_id,
-                stocks=mine,
-                traits=traits.get(row.id, none),
-                aggregates=aggregates.get(row.id, none),
-            )
-
-    def _stocks_of(self, roots: Sequence[int]) -> dict[int, dict[str, Stock]]:
-        c = t.inventories.c
-        columns = (c.provider_id, c.class_id, c.capacity, c.used, c.min_unit, c.max_unit, c.step_size)
-        rows = self.connection.execute(sa.select(*columns).where(among(c.root_id, roots))).all()
-        names = self.book.names(self.connection, {row[1] for row in rows})
-        found: dict[int, dict[str, Stock]] = {}
-        for provider_id, class_id, *stock in rows:
-            found.setdefault(provider_id, {})[names[class_id]] = Stock(*stock)
-        return found
-
-    def _traits_of(self, roots: Sequence[int]) -> dict[int, frozenset[str]]:
-        """Those the demand speaks of."""
-        if not self.traits:
-            return {}
-        c, names = t.provider_traits.c, {i: n for n, i in self.traits.items()}
-        where = (among(c.root_id, roots), c.trait_id.in_(sorted(names)))
-        return _gathered(
-            (row[0], names[row[1]])
-            for row in self.connection.execute(sa.select(c.provider_id, c.trait_id).where(*where))
-        )
-
-    def _aggregates_of(self, roots: Sequence[int], uuids: Collection[str]) -> dict[int, frozenset[str]]:
+    def _aggregates_of(self, roots: Sequence[int], uuids: Collection[str]) -> dict[int, set[str]]:
+        found: dict[int, set[str]] = {}
         if not uuids:
-            return {}
+            return found
         c = t.provider_aggregates.c
         query = (
-            sa.select(c.provider_id, t.aggregates.c.uuid)
+            sa.select(t.aggregates.c.uuid, sa.func.aggregate_strings(joined(c.provider_id), ","))
             .join(t.aggregates, t.aggregates.c.id == c.aggregate_id)
             .where(among(c.root_id, roots), t.aggregates.c.uuid.in_(sorted(uuids)))
+            .group_by(t.aggregates.c.uuid)
         )
-        return _gathered((row[0], row[1]) for row in self.connection.execute(query))
+        for uuid, ids in self.connection.execute(query):
+            for word in ids.split(","):
+                found.setdefault(int(word), set()).add(uuid)
+        return found
 
 
-def _gathered(pairs: Any) -> dict[int, frozenset[str]]:
-    found: dict[int, set[str]] = {}
-    for provider_id, name in pairs:
-        found.setdefault(provider_id, set()).add(name)
-    return {provider_id: frozenset(names) for provider_id, names in found.items()}
+def _parsed(text: str | None) -> dict[int, dict[int, str]]:
+    """Root id → id → stamp, by root id."""
+    found: dict[int, dict[int, str]] = {}
+    for part in text.split(",") if text else ():
+        number, mark = part.split(" ", 1)
+        root = int(mark.split(" ", 2)[1])
+        found.setdefault(root, {})[int(number)] = mark
+    return dict(sorted(found.items()))

@@ -1,104 +1,193 @@
-"""Which trees may serve a demand at all, as SQL.
+"""Which trees may serve a demand at all, as one SQL statement that stops at its limit.
 
-Roots are chosen whose trees have, by index look-ups, what each group needs at least; for flat providers that is exact.
+The statement walks an index of inventories in the order of trees and keeps those trees in which each class that is
+asked for is found somewhere, with the traits and aggregates of the groups; for flat providers that is exact. Where few
+trees have one of the things asked for, it starts from those instead (``Start``). Subqueries are written as comparisons
+with a limit, which no database turns around: each would start from a trait that every host has.
+
 What providers of other trees share counts as reachable for everyone in their aggregates; the search itself decides.
 """
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from kilonova.placement.domain.demand import Condition, Demand, Group
+from kilonova.placement.domain.demand import Demand, Group
 from kilonova.placement.domain.topology import Provider
 from kilonova.placement.store import tables as t
-from kilonova.placement.store.filters import (
-    Clause,
-    condition_clauses,
-    in_aggregates,
-    offers,
-    with_traits,
-    without_traits,
-)
+from kilonova.placement.store.filters import Clause
+from kilonova.placement.store.shelf import joined, stamp
 
+INV = t.inventories.c
+TRAIT = t.provider_traits.c
+MEMBER = t.provider_aggregates.c
 P = t.providers.c
 Ids = Mapping[str, int]
+_ONE = sa.literal_column("1", sa.Integer)
 
 
-def tree_clauses(demand: Demand, classes: Ids, traits: Ids, sharing: Sequence[Provider]) -> list[Clause]:
-    """Conditions on a root's row; ids of all names are given."""
-    found = [with_traits(P.id, [traits[n] for n in names]) for names in demand.root.required]
-    if demand.root.forbidden:
-        found.append(without_traits(P.id, [traits[n] for n in demand.root.forbidden]))
-    for group in demand.groups:
-        found.extend(_Clauses(group, classes, traits, sharing).all())
-    return found
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Something that a tree must have: a key to remember it by, and the roots of the trees that have it."""
+
+    key: tuple[str, object]
+    roots: sa.Select[tuple[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A demand with the ids of its names, and the sharing providers that could help."""
+
+    demand: Demand
+    classes: Ids
+    traits: Ids
+    sharing: Sequence[Provider] = ()
+
+    def key(self) -> object:
+        """Equal for equal statements."""
+        groups = tuple((bool(g.suffix), tuple(g.resources.items()), g.condition) for g in self.demand.groups)
+        helpers = tuple((s.id, frozenset(s.stocks), s.aggregates) for s in self.sharing)
+        return groups, self.demand.root, tuple(self.traits.items()), tuple(self.classes.items()), helpers
+
+    def helpers(self, names: Collection[str]) -> list[Provider]:
+        """Sharing providers with any of the classes."""
+        return [s for s in self.sharing if any(name in s.stocks for name in names)]
+
+    def trait_ids(self, names: Collection[str]) -> tuple[int, ...]:
+        """Sorted."""
+        return tuple(sorted(self.traits[name] for name in names))
+
+    def starts(self) -> Iterator[Start]:
+        """Everything that each tree must have itself."""
+        for names in self.demand.root.required:
+            yield _trait_start(self.trait_ids(names))
+        for group in self.demand.groups:
+            for name, amount in group.resources.items():
+                if not self.helpers([name]):
+                    class_id = self.classes[name]
+                    room = sa.select(INV.root_id).where(INV.class_id == class_id, INV.claimable >= amount)
+                    yield Start(("room", (class_id, amount)), room)
+            if not self.helpers(group.resources):
+                for names in group.condition.required:
+                    yield _trait_start(self.trait_ids(names))
+                for uuids in group.condition.member_of:
+                    yield Start(("aggregates", uuids), _members(uuids))
+
+
+def _trait_start(ids: tuple[int, ...]) -> Start:
+    return Start(("traits", ids), sa.select(TRAIT.root_id).where(TRAIT.trait_id.in_(ids)))
+
+
+def _members(uuids: Collection[str]) -> sa.Select[tuple[int]]:
+    named = t.aggregates.c
+    members = sa.select(MEMBER.root_id).join(t.aggregates, named.id == MEMBER.aggregate_id)
+    return members.where(named.uuid.in_(sorted(uuids)))
+
+
+def stamps(wanted: Wanted, start: Start | None, last: int, size: int, sharing: int | None) -> sa.Select[Any]:
+    """Id and stamp of every provider in the first ``size`` trees after root ``last`` that may serve, as one text.
+
+    One row: number of providers, the text (``id stamp,id stamp…``), and 1 if any provider has the trait ``sharing``.
+    """
+    roots = _roots(wanted, start, last).limit(size).subquery("roots")
+    member = t.providers.alias("member")
+    parts = joined(member.c.id) + sa.literal_column("' '", sa.String) + stamp(member)
+    shares = sa.select(_ONE).select_from(t.provider_traits).where(TRAIT.trait_id == sharing).limit(1).scalar_subquery()
+    return sa.select(sa.func.count(), sa.func.aggregate_strings(parts, ","), shares).select_from(
+        roots.join(member, member.c.root_id == roots.c.root_id)
+    )
+
+
+def _roots(wanted: Wanted, start: Start | None, last: int) -> sa.Select[Any]:
+    """Ids of roots, in order."""
+    classes = sorted(wanted.classes.values())
+    if start is None and _own_inventory_needed(wanted):
+        root: sa.ColumnElement[int] = INV.root_id
+        query = sa.select(root).where(INV.class_id.in_(classes))
+        query = query.with_hint(t.inventories, "FORCE INDEX (inventories_by_tree)", "mysql")
+    else:
+        every = sa.select(P.id.label("root_id")).where(P.root_id == P.id)
+        anchor = (every if start is None else start.roots.distinct()).subquery("anchor")
+        root = anchor.c.root_id
+        found = sa.and_(INV.root_id == root, INV.class_id.in_(classes))
+        query = sa.select(root).select_from(anchor.outerjoin(t.inventories, found))
+    for group in wanted.demand.groups:
+        if group.condition.in_tree is not None and not wanted.helpers(group.resources):
+            query = query.where(root == int(group.condition.in_tree))
+    clauses = _Clauses(wanted, root).all()
+    return query.where(root > last).group_by(root).having(sa.and_(sa.true(), *clauses)).order_by(root)
+
+
+def _own_inventory_needed(wanted: Wanted) -> bool:
+    """Is there a class that only the tree's own providers can give?"""
+    return any(not wanted.helpers([name]) for name in wanted.demand.classes)
+
+
+def _first(rows: sa.Select[Any], source: sa.FromClause) -> sa.ScalarSelect[int]:
+    """1 if there is a row, else null."""
+    return rows.with_only_columns(_ONE, maintain_column_froms=True).limit(1).correlate(source).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
 class _Clauses:
-    """What a tree must have to serve one group, alone or with what is shared with it."""
+    """Conditions on a tree, by the column of its root's id."""
 
-    group: Group
-    classes: Ids
-    traits: Ids
-    sharing: Sequence[Provider]
+    wanted: Wanted
+    root: sa.ColumnElement[int]
 
-    def all(self) -> list[Clause]:
-        """Conditions on a root's row."""
-        found: list[Clause] = []
-        group = self.group
-        if not self._helpers(group.resources):
-            found.extend(self._somewhere(group.condition))
-        for resources, clause in self._served():
-            reach = _reach(self._helpers(resources))
-            found.append(clause if reach is None else sa.or_(clause, reach))
-        return found
+    def all(self) -> Iterator[Clause]:
+        condition = self.wanted.demand.root
+        for names in condition.required:
+            yield self._first_trait(TRAIT.provider_id, names) == _ONE
+        if condition.forbidden:
+            yield self._first_trait(TRAIT.provider_id, condition.forbidden).is_(None)
+        for group in self.wanted.demand.groups:
+            yield from self._of(group)
 
-    def _helpers(self, resources: Ids) -> list[Provider]:
-        return [s for s in self.sharing if any(name in s.stocks for name in resources)]
+    def _of(self, group: Group) -> Iterator[Clause]:
+        for name, amount in group.resources.items():
+            here = self._room(self.wanted.classes[name], amount, group)
+            reach = self._reach(self.wanted.helpers(group.resources if group.suffix else [name]))
+            yield here if reach is None else sa.or_(here, reach)
+        if self.wanted.helpers(group.resources):
+            return
+        for names in group.condition.required:
+            yield self._first_trait(TRAIT.root_id, names) == _ONE
+        for uuids in group.condition.member_of:
+            yield self._in(uuids)
 
-    def _somewhere(self, condition: Condition) -> list[Clause]:
-        """Traits and aggregates that some provider of the tree must have. Few have them: the database starts here."""
-        found: list[Clause] = []
-        if condition.in_tree is not None:
-            found.append(P.id == int(condition.in_tree))
-        found.extend(with_traits(P.id, [self.traits[n] for n in names], by="root_id") for names in condition.required)
-        found.extend(in_aggregates(P.id, uuids, by="root_id") for uuids in condition.member_of)
-        return found
+    def _source(self) -> sa.FromClause:
+        source: sa.FromClause = self.root.table
+        return source
 
-    def _served(self) -> list[tuple[Ids, Clause]]:
-        """Some provider of the tree gives … : all of a suffixed group, or each class of the unsuffixed one."""
-        group = self.group
-        if not group.resources:
-            return []
-        if group.suffix:
-            return [(group.resources, self._one_gives(group.resources, group.condition))]
-        loose = Condition(forbidden=group.condition.forbidden)
-        parts = [{name: amount} for name, amount in group.resources.items()]
-        return [(part, self._one_gives(part, loose)) for part in parts]
+    def _first_trait(self, column: sa.ColumnElement[int], names: Collection[str]) -> sa.ScalarSelect[int]:
+        rows = sa.select(TRAIT.trait_id).where(column == self.root, TRAIT.trait_id.in_(self.wanted.trait_ids(names)))
+        return _first(rows, self._source())
 
-    def _one_gives(self, resources: Ids, condition: Condition) -> Clause:
-        wanted = tuple((self.classes[name], amount) for name, amount in resources.items())
-        return _gives(wanted, condition, tuple((name, self.traits[name]) for name in sorted(condition.traits)))
+    def _in(self, aggregates: Collection[str]) -> Clause:
+        return _first(_members(aggregates).where(MEMBER.root_id == self.root), self._source()) == _ONE
 
+    def _room(self, class_id: int, amount: int, group: Group) -> Clause:
+        """Some provider of the tree has room, and nothing that the group forbids."""
+        fits: list[Clause] = [
+            INV.class_id == class_id,
+            INV.claimable >= amount,
+            INV.min_unit <= amount,
+            sa.literal(amount) % INV.step_size == 0,
+        ]
+        condition = group.condition
+        if condition.forbidden:
+            ids = self.wanted.trait_ids(condition.forbidden)
+            rows = sa.select(TRAIT.trait_id).where(TRAIT.provider_id == INV.provider_id, TRAIT.trait_id.in_(ids))
+            fits.append(_first(rows, t.inventories).is_(None))
+        if condition.not_member_of:
+            rows = _members(condition.not_member_of).where(MEMBER.provider_id == INV.provider_id)
+            fits.append(_first(rows, t.inventories).is_(None))
+        return sa.func.max(sa.case((sa.and_(*fits), 1), else_=0)) == 1
 
-@functools.lru_cache(maxsize=2048)
-def _gives(wanted: tuple[tuple[int, int], ...], condition: Condition, traits: tuple[tuple[str, int], ...]) -> Clause:
-    """Putting this together costs more than running it, and clouds ask for the same few flavors again and again."""
-    first, *others = wanted
-    stock = t.inventories.alias()
-    clauses: list[Clause] = [stock.c.root_id == P.id, *offers(stock, *first)]
-    for class_id, amount in others:
-        more = t.inventories.alias()
-        same = more.c.provider_id == stock.c.provider_id
-        clauses.append(sa.exists().where(same, *offers(more, class_id, amount)).correlate(stock))
-    clauses.extend(condition_clauses(stock.c.provider_id, condition, dict(traits)))
-    return sa.exists().where(*clauses).correlate(t.providers)
-
-
-def _reach(helpers: Sequence[Provider]) -> Clause | None:
-    """Roots of trees that one of the sharing providers reaches."""
-    shared: frozenset[str] = frozenset().union(*(s.aggregates for s in helpers))
-    return in_aggregates(P.id, shared, by="root_id") if shared else None
+    def _reach(self, helpers: Sequence[Provider]) -> Clause | None:
+        """The tree is in an aggregate of one of the sharing providers."""
+        shared: frozenset[str] = frozenset().union(*(s.aggregates for s in helpers))
+        return self._in(shared) if shared else None

@@ -172,7 +172,10 @@ def rename_class(database: Database, clock: Clock, old: str, new: str) -> None:
         except IntegrityError as error:
             raise NameTaken(kind="resource class", name=new) from error
         new_id = connection.scalar(sa.select(c.id).where(c.name == new))
-        columns = [col for col in t.inventories.c if col.name != "class_id"]
+        holders = sa.select(t.inventories.c.provider_id).where(t.inventories.c.class_id == old_id)
+        moved_on = sa.update(t.providers).where(t.providers.c.id.in_(holders))
+        connection.execute(moved_on.values(generation=t.providers.c.generation + 1))
+        columns = [col for col in t.inventories.c if col.name not in ("class_id", "claimable")]
         copied = sa.select(*columns, sa.literal(new_id).label("class_id")).where(t.inventories.c.class_id == old_id)
         names = [*(col.name for col in columns), "class_id"]
         connection.execute(sa.insert(t.inventories).from_select(names, copied))

@@ -2,7 +2,8 @@
 
 ``used`` and ``capacity`` live in the inventory row, so that neither a claim nor a search ever sums allocations.
 ``root_id`` is copied into the rows that searches start from (inventories, traits, aggregates), so that one index
-look-up answers "does this tree have …"; it changes only when a tree is re-parented. ``trait_list`` is the provider's
+look-up answers "does this tree have …"; it changes only when a tree is re-parented. ``claimable`` is computed by the
+database, so that an index tells who has room for so much. ``trait_list`` is the provider's
 traits as JSON text, put into provider summaries unparsed; the rows of ``provider_traits`` are there to search by.
 """
 
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 
 METADATA = sa.MetaData()
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+CLAIMABLE = "CASE WHEN capacity - used < max_unit THEN capacity - used ELSE max_unit END"
+"""The most one consumer can claim of an inventory now, as the domain's ``Stock.claimable``."""
 LONG_TEXT = sa.Text().with_variant(sa.Text(1 << 24), "mysql", "mariadb")
 _OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -51,10 +54,11 @@ providers = sa.Table(
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
     sa.Column("generation", sa.BigInteger, nullable=False),
-    sa.Column("root_id", sa.Integer, sa.ForeignKey("resource_providers.id"), nullable=True, index=True),
+    sa.Column("root_id", sa.Integer, sa.ForeignKey("resource_providers.id"), nullable=True),
     sa.Column("parent_id", sa.Integer, sa.ForeignKey("resource_providers.id"), nullable=True, index=True),
     sa.Column("trait_list", LONG_TEXT, nullable=False),
     sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("providers_by_tree", "root_id", "generation", "parent_id"),
     **_OPTIONS,
 )
 provider_traits = sa.Table(
@@ -87,9 +91,10 @@ inventories = sa.Table(
     sa.Column("allocation_ratio", sa.Double, nullable=False),
     sa.Column("capacity", sa.BigInteger, nullable=False),
     sa.Column("used", sa.BigInteger, nullable=False),
+    sa.Column("claimable", sa.BigInteger, sa.Computed(CLAIMABLE, persisted=True)),
     sa.Column("updated_at", sa.DateTime, nullable=False),
-    sa.Index("inventories_by_tree", "root_id", "class_id"),
-    sa.Index("inventories_by_class", "class_id", "provider_id"),
+    sa.Index("inventories_by_tree", "root_id", "class_id", "claimable", "min_unit", "step_size"),
+    sa.Index("inventories_by_room", "class_id", "claimable", "root_id"),
     **_PLAIN,
 )
 consumers = sa.Table(

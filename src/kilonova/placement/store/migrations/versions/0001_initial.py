@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_CLAIMABLE = "CASE WHEN capacity - used < max_unit THEN capacity - used ELSE max_unit END"
 _LONG_TEXT = sa.Text().with_variant(sa.Text(1 << 24), "mysql", "mariadb")
 _PLAIN: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _COUNTED: dict[str, Any] = {**_PLAIN, "sqlite_autoincrement": True}
@@ -61,7 +62,7 @@ def _providers() -> None:
         sa.Column("updated_at", sa.DateTime, nullable=False),
         **_COUNTED,
     )
-    op.create_index("ix_resource_providers_root_id", "resource_providers", ["root_id"])
+    op.create_index("providers_by_tree", "resource_providers", ["root_id", "generation", "parent_id"])
     op.create_index("ix_resource_providers_parent_id", "resource_providers", ["parent_id"])
 
 
@@ -95,11 +96,13 @@ def _inventories() -> None:
         sa.Column("allocation_ratio", sa.Double, nullable=False),
         sa.Column("capacity", sa.BigInteger, nullable=False),
         sa.Column("used", sa.BigInteger, nullable=False),
+        sa.Column("claimable", sa.BigInteger, sa.Computed(_CLAIMABLE, persisted=True)),
         sa.Column("updated_at", sa.DateTime, nullable=False),
         **_PLAIN,
     )
-    op.create_index("inventories_by_tree", "inventories", ["root_id", "class_id"])
-    op.create_index("inventories_by_class", "inventories", ["class_id", "provider_id"])
+    tree = ["root_id", "class_id", "claimable", "min_unit", "step_size"]
+    op.create_index("inventories_by_tree", "inventories", tree)
+    op.create_index("inventories_by_room", "inventories", ["class_id", "claimable", "root_id"])
 
 
 def _consumers() -> None:
