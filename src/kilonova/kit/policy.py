@@ -7,6 +7,7 @@ Checks of a kind the compiler does not know (``http:`` …) are asked the slow w
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from oslo_policy import _checks, policy
@@ -115,6 +116,13 @@ class Policy:
             return resolved[0](creds, target)
 
         return ask
+
+
+def policy_path(configuration: Configuration, policy_file: str | None = None) -> Path | None:
+    """The policy file that is read (``policy_file``, or what ``[oslo_policy]`` names); None where there is none."""
+    policy.Enforcer(configuration.oslo)  # declares the option
+    found = configuration.oslo.find_file(policy_file or configuration.oslo.oslo_policy.policy_file)
+    return None if found is None else Path(found)
 
 
 def _scope(context: Context) -> str:

@@ -1,12 +1,11 @@
-"""``placement-api``: the placement service as a process, and its WSGI entry point.
+"""``placement-api``: the placement service as a process.
 
-For uWSGI, gunicorn, granian or mod_wsgi the application is ``kilonova.services.placement_api:application()``; it reads
-``placement.conf`` from ``$OS_PLACEMENT_CONFIG_DIR`` or, without that, from the usual places.
+Without ``--config-file`` it reads ``placement.conf`` from ``$OS_PLACEMENT_CONFIG_DIR`` or, without that, from the usual
+places. For other WSGI servers there is ``placement_wsgi``.
 """
 
 import argparse
 import json
-import logging
 import os
 import signal
 import sys
@@ -14,15 +13,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from kilonova.kit import logs
 from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, serve_workers
-from kilonova.kit.options import Configuration, load
+from kilonova.kit.options import Configuration, load, warn_unknown
 from kilonova.placement.api.app import DEFAULT_PORT, build
-from kilonova.placement.api.options import PlacementDatabaseOptions
+from kilonova.placement.api.options import KNOWN, PlacementDatabaseOptions
 
-LOG = logging.getLogger(__name__)
 _USUAL = (Path("/etc/nova/nova.conf"), Path("/etc/placement/placement.conf"))
 """Later files win."""
 _TARGET = "kilonova.services.placement_api:application"
@@ -48,9 +47,15 @@ def open_database(configuration: Configuration) -> Database:
 
 
 def application(argv: Sequence[str] | None = None) -> Application:
-    """The WSGI application; a worker process learns the options of its command line from the environment."""
+    """The WSGI application; a worker process learns the options of its command line from the environment.
+
+    Options in the files that have no effect are logged here, or by the process that starts the workers.
+    """
     options = json.loads(os.environ.get(_ARGUMENTS, "[]")) if argv is None else argv
     configuration = read_configuration("placement-api", options)
+    logs.set_up(configuration, "placement-api")
+    if argv is not None:
+        warn_unknown(configuration, KNOWN)
     return build(open_database(configuration), configuration)
 
 
@@ -62,9 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes; one serves with threads alone")
     parser.add_argument("--threads", type=int, default=8, help="threads of each process")
     own, rest = parser.parse_known_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         if own.workers > 1:
+            configuration = read_configuration("placement-api", rest)
+            logs.set_up(configuration, "placement-api")
+            warn_unknown(configuration, KNOWN)
             os.environ[_ARGUMENTS] = json.dumps(rest)
             serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name="placement-api")
         else:

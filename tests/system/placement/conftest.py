@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -21,12 +22,29 @@ def started(folder: Path, environ: dict[str, str], *command: str) -> tuple[subpr
         process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**os.environ, **environ}, cwd=folder)
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        found = re.search(r"(?i)listen\w* (?:at|on)\S* (http://127\.0\.0\.1:\d+)", log.read_text())
-        if found:
+        found = re.search(r"(?i)listen\w* (?:at|on):? (http://127\.0\.0\.1:\d+)", log.read_text())
+        if found and answers(found[1]):
             return process, found[1]
         time.sleep(0.05)
     stopped(process)
     raise AssertionError(f"{command[0]} does not serve: {log.read_text()[-2000:]}")
+
+
+def answers(url: str) -> bool:
+    """A server may say that it listens before it does."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """For servers that must be told one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def stopped(process: subprocess.Popen[bytes]) -> None:

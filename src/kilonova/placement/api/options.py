@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kilonova.kit.db.engine import DatabaseOptions
+from kilonova.kit.http.cors import CorsOptions
+from kilonova.kit.logs import LogOptions
 from kilonova.kit.options import opt
 
 DATABASE_GROUP = "placement_database"
@@ -50,3 +52,56 @@ class PolicyOptions:
 
     GROUP: ClassVar[str] = "placement"
     policy_file: str | None = opt(None, "policy file of placement; none: that of [oslo_policy]")
+
+
+@dataclass(frozen=True)
+class IdleOptions:
+    """``[placement]`` of existing files: accepted, and nothing depends on it."""
+
+    GROUP: ClassVar[str] = "placement"
+    allocation_conflict_retry_count: int = opt(10, "no effect: claims that race are repeated as long as that helps")
+
+
+@dataclass(frozen=True)
+class IdleDatabaseOptions:
+    """``[placement_database]``, likewise."""
+
+    GROUP: ClassVar[str] = DATABASE_GROUP
+    sqlite_synchronous: bool = opt(True, "no effect: SQLite is in WAL mode")
+    slave_connection: str | None = opt(None, "no effect: all reads want the newest state", secret=True)
+    max_retries: int = opt(10, "no effect: a database that is away is 503, and asked again at the next request")
+    retry_interval: int = opt(10, "no effect: see max_retries")
+    connection_trace: bool = opt(False, "no effect")
+
+
+@dataclass(frozen=True)
+class IdleWorkarounds:
+    """``[workarounds]``, likewise."""
+
+    GROUP: ClassVar[str] = "workarounds"
+    optimize_for_wide_provider_trees: bool = opt(False, "no effect: wide trees are no problem here")
+
+
+@dataclass(frozen=True)
+class IdlePaths:
+    """``[DEFAULT]``, likewise."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    tempdir: str | None = opt(None, "no effect: nothing is written to files")
+    pybasedir: str | None = opt(None, "no effect")
+    state_path: str | None = opt(None, "no effect")
+
+
+KNOWN: tuple[type, ...] = (
+    ApiOptions,
+    CorsOptions,
+    IdleDatabaseOptions,
+    IdleOptions,
+    IdlePaths,
+    IdleWorkarounds,
+    LogOptions,
+    PlacementDatabaseOptions,
+    PlacementOptions,
+    PolicyOptions,
+)
+"""Sections that a configuration file may have; everything else in it is warned of."""
