@@ -98,6 +98,16 @@ def wrapped(key: str, *fields: Field, rules: Json | None = None) -> Schema:
     return Schema(Object((Field(name=key, required=True, schema=Object(fields, rules=rules or {})),)))
 
 
+def ignored(key: str) -> Schema:
+    """``{"os-start": null}``: the value has always been ignored."""
+    return Schema(Object((Field(name=key, schema={}, required=True),)))
+
+
+def null(key: str) -> Schema:
+    """``{key: null}`` and nothing else."""
+    return Schema(Object((Field(name=key, schema={"type": "null"}, required=True),)))
+
+
 def query(*names: str | Field, extra: Sequence[Field] = ()) -> Schema:
     """A query of these keys: plain names take any text, Fields what they say (each value of the list)."""
     fields = tuple(_key(name) if isinstance(name, str) else _listed(name) for name in (*names, *extra))

@@ -36,6 +36,7 @@ class ComputeOptions:
     default_schedule_zone: str | None = opt(None, "zone of servers that ask for none")
     internal_service_availability_zone: str = opt("internal", "zone of services that are not compute hosts")
     instance_name_template: str = opt("instance-%08x", "hypervisor name of a server, from its database id")
+    reclaim_instance_interval: int = opt(0, "seconds a deleted server can be restored; 0: deleted at once")
     password_length: int = opt(12, "length of generated admin passwords", min=0)
     service_down_time: int = opt(60, "seconds without a report after which a service is down")
     force_config_drive: bool = opt(False, "give every server a config drive")

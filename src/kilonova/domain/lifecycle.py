@@ -14,6 +14,7 @@ _RUNNING: Final = frozenset({states.ACTIVE})
 _BOOTABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED, states.ERROR})
 _COPYABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED})
 _PLUGGABLE: Final = frozenset({states.ACTIVE, states.PAUSED, states.STOPPED})
+_REPAIRABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.ERROR})
 _NO_TASK: Final[frozenset[str | None]] = frozenset({None})
 _REBOOT_TASKS: Final[frozenset[str | None]] = frozenset(
     {
@@ -167,10 +168,105 @@ _ROWS: Final = (
         on_failure=None,
         event="compute_detach_interface",
     ),
+    Transition(
+        verb="create_backup",
+        allowed=_COPYABLE,
+        during="image_backup",
+        after=None,
+        on_failure=None,
+        action="createBackup",
+        event="compute_backup_instance",
+    ),
+    Transition(
+        verb="rebuild",
+        allowed=_REPAIRABLE,
+        during="rebuilding",
+        after=states.ACTIVE,
+        on_failure=states.ERROR,
+        event="compute_rebuild_instance",
+    ),
+    Transition(
+        verb="rescue",
+        allowed=_REPAIRABLE,
+        during="rescuing",
+        after=states.RESCUED,
+        on_failure=states.ERROR,
+        event="compute_rescue_instance",
+    ),
+    Transition(
+        verb="unrescue",
+        allowed=frozenset({states.RESCUED}),
+        during="unrescuing",
+        after=states.ACTIVE,
+        on_failure=states.ERROR,
+        event="compute_unrescue_instance",
+    ),
+    Transition(
+        verb="soft_delete",
+        allowed=_ANY - {states.DELETED, states.SOFT_DELETED},
+        during="soft-deleting",
+        after=states.SOFT_DELETED,
+        on_failure=states.ERROR,
+        tasks=None,
+        action="delete",
+        event="compute_soft_delete_instance",
+    ),
+    Transition(
+        verb="restore",
+        allowed=frozenset({states.SOFT_DELETED}),
+        during="restoring",
+        after=states.ACTIVE,
+        on_failure=None,
+        event="compute_restore_instance",
+    ),
+    Transition(
+        verb="change_password",
+        allowed=_RUNNING,
+        during=None,
+        after=None,
+        on_failure=None,
+        action="changePassword",
+        event="compute_set_admin_password",
+    ),
+    Transition(
+        verb="trigger_crash_dump",
+        allowed=frozenset({states.ACTIVE, states.PAUSED, states.RESCUED, states.RESIZED, states.ERROR}),
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_trigger_crash_dump",
+    ),
+    Transition(
+        verb="shelve",
+        allowed=_COPYABLE,
+        during="shelving",
+        after=states.SHELVED,
+        on_failure=None,
+        event="compute_shelve_instance",
+    ),
+    Transition(
+        verb="shelve_offload",
+        allowed=frozenset({states.SHELVED}),
+        during="shelving_offloading",
+        after=states.SHELVED_OFFLOADED,
+        on_failure=None,
+        action="shelveOffload",
+        event="compute_shelve_offload_instance",
+    ),
+    Transition(
+        verb="unshelve",
+        allowed=frozenset({states.SHELVED, states.SHELVED_OFFLOADED}),
+        during="unshelving",
+        after=states.ACTIVE,
+        on_failure=None,
+        event="compute_unshelve_instance",
+    ),
 )
 
 LIFECYCLE: Final[dict[str, Transition]] = {row.verb: row for row in _ROWS}
 
+AT_ONCE: Final = frozenset({"change_password"})
+"""Verbs that are done while the request waits: the journal only keeps their record."""
 HIDDEN: Final = frozenset({"refresh_network"})
 """Verbs that run beside others: they have no state and are no user's action."""
 

@@ -64,6 +64,17 @@ class OverLimit(OverQuota):
 
     template = "Quota exceeded for {overs}: Requested {requested}, but already used {used} of {allowed} {overs}"
 
+    @classmethod
+    def of(cls, wanted: Mapping[str, int], used: Mapping[str, int], limits: Mapping[str, int]) -> "OverLimit":
+        """Words about the resources of ``wanted`` that do not fit."""
+        over = [name for name in wanted if 0 <= limits[name] < used[name] + wanted[name]] or [next(iter(wanted))]
+        return cls(
+            overs=", ".join(over),
+            requested=", ".join(str(wanted[name]) for name in over),
+            used=", ".join(str(used[name]) for name in over),
+            allowed=", ".join(str(limits[name]) for name in over),
+        )
+
 
 class TooManyKeyPairs(OverLimit):
     """The user has as many key pairs as are allowed."""

@@ -47,6 +47,18 @@ class NoSuchConsole(Unsupported):
     template = "Guests on this host have no {kind} console"
 
 
+class NoGuestAgent(Conflict):
+    """The guest has no channel to an agent (image property ``hw_qemu_guest_agent``)."""
+
+    template = "Guest {uuid} has no guest agent"
+
+
+class AgentSilent(Unsupported):
+    """There is a channel, but nobody at its other end."""
+
+    template = "The agent of guest {uuid} does not answer: {reason}"
+
+
 class InvalidImage(HypervisorFailed):
     """The image cannot be used: not what its format says, bigger than the disk, unsafe backing file."""
 
@@ -208,6 +220,61 @@ class ConsoleEndpoint:
     internal_access_path: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuUse:
+    """One virtual CPU's counters; None where unknown, here and below."""
+
+    id: int
+    time: int | None = None
+    """Nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """One disk's counters."""
+
+    device: str
+    read_bytes: int | None = None
+    read_requests: int | None = None
+    write_bytes: int | None = None
+    write_requests: int | None = None
+    errors: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicUse:
+    """One NIC's counters."""
+
+    device: str
+    mac: str
+    rx_octets: int | None = None
+    rx_errors: int | None = None
+    rx_drop: int | None = None
+    rx_packets: int | None = None
+    tx_octets: int | None = None
+    tx_errors: int | None = None
+    tx_drop: int | None = None
+    tx_packets: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """What a guest does at this moment."""
+
+    driver: str
+    """``libvirt``, ``fake`` …."""
+    hypervisor: str
+    """``kvm``, ``qemu`` …."""
+    power: PowerState
+    memory_max_mb: int
+    memory_used_mb: int | None = None
+    cpus: tuple[CpuUse, ...] = ()
+    disks: tuple[DiskUse, ...] = ()
+    nics: tuple[NicUse, ...] = ()
+    memory: Mapping[str, int] = field(default_factory=dict)
+    """Further figures of memory by the hypervisor's own names, in KiB."""
+
+
 @runtime_checkable
 class Images(Protocol):
     """Image bytes, given to a driver by whoever wires it (Glance in production)."""
@@ -262,6 +329,13 @@ class Guests(Protocol):
     def destroy(self, uuid: str) -> None:
         """Remove guest, disks, NICs, logs and console; silently done when there is none."""
 
+    def rebuild(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestState:
+        """New disks from ``spec`` (and its image) in the place of the old ones, then running.
+
+        A guest that is missing is made. Nothing is removed before the image is at hand; after a failure the guest
+        is off, or gone. Raises InvalidImage, HypervisorFailed.
+        """
+
     def state(self, uuid: str) -> GuestState:
         """Raises GuestMissing."""
 
@@ -301,6 +375,34 @@ class Devices(Protocol):
 
 
 @runtime_checkable
+class Rescue(Protocol):
+    """Booting a guest from something else, to repair it."""
+
+    def rescue(self, spec: GuestSpec, image: ImageFacts, progress: Progress) -> GuestState:
+        """Running from a disk made of ``image``, its own root disk beside it.
+
+        With ``hw_rescue_device`` or ``hw_rescue_bus`` among the image's properties every disk stays where it is and
+        the rescue disk comes besides. Raises GuestMissing, InvalidImage, HypervisorFailed.
+        """
+
+    def unrescue(self, spec: GuestSpec) -> GuestState:
+        """Running from its own disks again, the rescue disk gone. Raises GuestMissing, HypervisorFailed."""
+
+
+@runtime_checkable
+class Inside(Protocol):
+    """Looking into a running guest and reaching its system. All raise GuestMissing, GuestBusy."""
+
+    def diagnostics(self, uuid: str) -> Diagnostics: ...
+
+    def inject_nmi(self, uuid: str) -> None:
+        """A non-maskable interrupt, at which systems write a crash dump. Raises HypervisorFailed."""
+
+    def set_password(self, uuid: str, user: str, password: str) -> None:
+        """Through the guest's agent. Raises NoGuestAgent, AgentSilent, HypervisorFailed."""
+
+
+@runtime_checkable
 class Snapshots(Protocol):
     """Disks as images."""
 
@@ -319,7 +421,7 @@ class Console(Protocol):
         """Raises Unsupported for a kind the guest does not have."""
 
 
-class Driver(Host, Guests, Power, Devices, Snapshots, Console, Protocol):
+class Driver(Host, Guests, Power, Devices, Rescue, Inside, Snapshots, Console, Protocol):
     """What every full driver is; the contract suite runs over this."""
 
     def close(self) -> None:

@@ -31,6 +31,9 @@ RULES = {
     "suspend": _rule({SUSPENDED}, {RUNNING, PAUSED}),
     "resume": _rule({RUNNING}, {SUSPENDED}),
     "console": _rule(set(), {RUNNING, PAUSED}),
+    "diagnostics": _rule(set(), {RUNNING, PAUSED}),
+    "inject_nmi": _rule(set(), {RUNNING, PAUSED, CRASHED}),
+    "set_password": _rule(set(), {RUNNING}),
 }
 
 

@@ -1,18 +1,20 @@
 """Accepting an action on a server: check its state, set the task state and write the operation in one transaction."""
 
+import contextlib
 import uuid as uuids
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from kilonova.domain import lifecycle
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
-from kilonova.kit.context import Context
+from kilonova.kit.context import Context, system
 from kilonova.kit.errors import NotFound
 from kilonova.store import operations as journal_rows
-from kilonova.store import servers
-from kilonova.store.cells import Cell
+from kilonova.store import server_lists, servers
+from kilonova.store.cells import Cell, Store
 
 Row = Mapping[str, Any]
 _RACES = 10
@@ -68,13 +70,28 @@ class Acceptor:
             raise NotFound(f"Instance {server['uuid']} could not be found.")
         return seen
 
-    def note(self, context: Context, cell: Cell, server: Row, verb: str, values: Row) -> None:
+    def note(  # one row of the journal written whole
+        self,
+        context: Context,
+        cell: Cell,
+        server: Row,
+        verb: str,
+        values: Row,
+        *,
+        step: str | None = None,
+        error: Exception | None = None,
+    ) -> None:
         """A change that is done at once (lock, unlock …): write it, and its record as a finished operation."""
         now = stamp(self.clock.now())
         operation = operation_row(context, server, verb, NoFields(), now)
+        ending = {"state": "failed" if error else "done", "error": str(error) if error else None, "finished_at": now}
         with cell.database.write() as connection:
-            servers.update(connection, server["uuid"], {**values, "updated_at": now})
-            journal_rows.insert(connection, [{**operation, "state": "done", "finished_at": now}])
+            if values:
+                servers.update(connection, server["uuid"], {**values, "updated_at": now})
+            journal_rows.insert(connection, [{**operation, **ending}])
+            if step is not None:
+                row = {"operation_id": operation["id"], "name": step, "host": server["host"], "started_at": now}
+                journal_rows.add_steps(connection, [{**row, "finished_at": now, "error": ending["error"]}])
 
 
 def operation_row(context: Context, server: Row, verb: str, command: Any, now: str) -> dict[str, Any]:
@@ -94,3 +111,19 @@ def operation_row(context: Context, server: Row, verb: str, command: Any, now: s
         "updated_at": now,
         "finished_at": None,
     }
+
+
+def accept_idle(store: Store, acceptor: Acceptor, verb: str, vm_state: str, after: int) -> int:
+    """Accept ``verb`` for servers that have been in a state for ``after`` seconds (0 and less: never); how many."""
+    if after <= 0:
+        return 0
+    before = stamp(acceptor.clock.now() - timedelta(seconds=after))
+    accepted = 0
+    for cell in store.working:
+        with cell.database.read() as connection:
+            found = server_lists.idle_since(connection, vm_state, before)
+        for row in found:
+            with contextlib.suppress(lifecycle.WrongState, NotFound):  # others have just done something to it
+                acceptor.accept(system(), cell, row, verb)
+                accepted += 1
+    return accepted

@@ -29,6 +29,8 @@ from kilonova.store.cells import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _COUNTED = server_mappings.COUNTED
+Plug = Callable[[Work, Row, str, str, int], list[dict[str, Any]]]
+"""Makes or binds the server's ports: (work, server, host, zone, attempt) → NICs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +109,7 @@ def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: Qu
         return count
     used = server_mappings.usage(connection, project)
     limits = quotas.limits(connection, project, quota.limits(), user)
-    wanted = {name: one[name] * new.least for name in _COUNTED}
-    over = [n for n in _COUNTED if 0 <= limits[n] < used[n] + wanted[n]] or ["instances"]
-    raise OverLimit(
-        overs=", ".join(over),
-        requested=", ".join(str(wanted[n]) for n in over),
-        used=", ".join(str(used[n]) for n in over),
-        allowed=", ".join(str(limits[n]) for n in over),
-    )
+    raise OverLimit.of({name: one[name] * new.least for name in _COUNTED}, used, limits)
 
 
 def _largest(connection: Any, low: int, high: int, take: Callable[[int], bool]) -> int:
@@ -155,14 +150,21 @@ def _server_row(new: NewServers, uuid: str, number: int, now: str) -> dict[str, 
 
 
 def run(work: Work, command: Build) -> Outcome:
+    """Running on the host that was chosen for it."""
+    return place(work, work.server(), command, ports.plug)
+
+
+def place(work: Work, server: Row, command: Build, plug: Plug) -> Outcome:
     """Choose, claim, plug, start; on a host's failure the next host, until ``[scheduler] max_attempts``."""
-    server = work.server()
     attempts = work.tools.chooser.attempts
     failures: list[HostFailed] = []
     for attempt in range(attempts):
         mark = work.mark()
         try:
-            return _attempt(work, server, command, attempt, [failure.fields["host"] for failure in failures])
+            tried = [failure.fields["host"] for failure in failures]
+            placed = _claim(work, server, command, attempt, tried)
+            nics = plug(work, server, placed["host"], placed["zone"], attempt)
+            return _started(work, server, command.admin_pass, placed, nics, attempt)
         except HostFailed as error:
             failures.append(error)
         except NoHost as error:
@@ -194,10 +196,15 @@ def _exhausted(failures: Sequence[HostFailed]) -> str:
     return f"Exceeded maximum number of retries. {len(failures)} hosts failed to build the server. Last error: {last}"
 
 
-def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Sequence[str]) -> Outcome:
-    placed = _claim(work, server, command, attempt, tried)
+def _started(  # what the host is told, put together from the three steps before
+    work: Work,
+    server: Row,
+    admin_pass: str | None,
+    placed: Mapping[str, Any],
+    nics: list[dict[str, Any]],
+    attempt: int,
+) -> Outcome:
     host = placed["host"]
-    nics = ports.plug(work, server, host, placed["zone"], attempt)
     with_ports = {
         **server,
         "host": host,
@@ -205,7 +212,7 @@ def _attempt(work: Work, server: Row, command: Build, attempt: int, tried: Seque
         "availability_zone": placed["zone"],
         **network_columns(nics),
     }
-    spec = specification(work, with_ports, admin_pass=command.admin_pass)
+    spec = specification(work, with_ports, admin_pass=admin_pass)
     state = _on_host(work, host, spec, attempt)
     if placed["failed_builds"]:
         with work.cell.database.write() as connection:
@@ -230,7 +237,9 @@ def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequenc
         if work.resumed:
             # A conductor that died after its claim and before its record left allocations that fit no record.
             work.tools.chooser.release(work.uuid)
-        return grouping.placed_within_group(work, command.group, lambda group: _request(server, command, tried, group))
+        return grouping.placed_within_group(
+            work, command.group, lambda group: server_request(server, command, tried, group)
+        )
 
     work.on_undo(_numbered("row", attempt), lambda: _forget_host(work))
     try:
@@ -256,7 +265,11 @@ def _forget_host(work: Work) -> None:
         servers.update(connection, work.uuid, {"host": None, "node": None})
 
 
-def _request(server: Row, command: Build, tried: Sequence[str], group: Any) -> ServerRequest:
+def server_request(
+    server: Row, command: Build | None = None, tried: Sequence[str] = (), group: Any = None
+) -> ServerRequest:
+    """What the scheduler is asked for a server as its row says."""
+    command = command or Build()
     flavor = codec.loads(server["flavor"])
     image = codec.loads(server["image"]) if server["image"] else None
     return ServerRequest(

@@ -1,11 +1,16 @@
 """Deleting a server: whatever it has is given back before it is gone, and its quota last of all."""
 
+import logging
+
+from kilonova.kit.errors import KilonovaError
 from kilonova.operations import ports
 from kilonova.operations.accepting import NoFields
 from kilonova.operations.hosts import HostDown
-from kilonova.operations.work import Outcome, Row, Work
+from kilonova.operations.work import TRANSIENT, Outcome, Row, Work
 from kilonova.store import server_groups as group_rows
 from kilonova.store import server_mappings
+
+LOG = logging.getLogger(__name__)
 
 
 def run(work: Work, command: NoFields) -> Outcome:
@@ -18,14 +23,16 @@ def run(work: Work, command: NoFields) -> Outcome:
     tools = work.tools
     if server["host"]:
         host = server["host"]
-        work.step("host", lambda: _destroy(work, host), host=host, announce=True, repeatable=True)
+        work.step("host", lambda: destroy_on(work, host), host=host, announce=True, repeatable=True)
     work.step("ports", lambda: ports.release(work, server), repeatable=True)
     work.step("allocations", lambda: tools.chooser.release(work.uuid), repeatable=True)
-    work.step("quota", lambda: _give_back(work, server), repeatable=True)
+    if server["shelved_image"]:
+        work.step("image", lambda: forget_image(work, server["shelved_image"]), repeatable=True)
+    work.step("quota", lambda: _forget_server(work, server), repeatable=True)
     return Outcome(deleted=True)
 
 
-def _destroy(work: Work, host: str) -> str:
+def destroy_on(work: Work, host: str) -> str:
     """A host that is down removes the guest itself when it comes back and finds the server deleted."""
     try:
         work.tools.hosts.ask(host, "destroy", {"uuid": work.uuid}, operation=work.id)
@@ -34,8 +41,26 @@ def _destroy(work: Work, host: str) -> str:
     return "removed"
 
 
-def _give_back(work: Work, server: Row) -> None:
+def give_back_quota(work: Work) -> None:
+    """The server counts no more; done already is fine."""
+    with work.tools.store.api.write() as connection:
+        server_mappings.release(connection, work.uuid)
+
+
+def _forget_server(work: Work, server: Row) -> None:
     with work.tools.store.api.write() as connection:
         server_mappings.release(connection, work.uuid)
         if '"group"' in server["hints"]:  # a server gets into a group by this hint alone
             group_rows.remove_member(connection, work.uuid)
+
+
+def forget_image(work: Work, image_id: str) -> str:
+    """Delete the image of a server that was on the shelf; one that cannot be deleted is no reason to fail."""
+    try:
+        work.tools.images.delete(None, image_id)
+    except TRANSIENT:
+        raise
+    except KilonovaError as error:
+        LOG.warning("Image %s of server %s stays: %s", image_id, work.uuid, error)
+        return f"it stays: {error}"
+    return "deleted"

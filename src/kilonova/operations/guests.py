@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kilonova.clients.glance.facts import Image
 from kilonova.domain import guest_data
 from kilonova.domain.block_device import BlockDevice
 from kilonova.hypervisor.contracts import GuestSpec, ImageFacts, Nic, VolumeDisk
@@ -35,7 +36,7 @@ def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> 
         or flavor["ephemeral"],
         swap_mb=sum(d.volume_size or flavor["swap"] for d in devices if d.is_swap) or flavor["swap"],
         extra_specs=flavor.get("extra_specs", {}),
-        image=_image(image),
+        image=image_facts(image),
         nics=tuple(codec.unpack(nic, Nic) for nic in nics),
         volumes=tuple(disk(device) for device in devices if device.is_volume and device.connection_info),
         config_drive=drive,
@@ -72,7 +73,8 @@ def guest_name(tools: Tools, server: Row) -> str:
     return template % server["id"] if "%(" not in template else template % server
 
 
-def _image(facts: Mapping[str, Any] | None) -> ImageFacts | None:
+def image_facts(facts: Mapping[str, Any] | None) -> ImageFacts | None:
+    """An image as hosts are told of it, from how rows keep it."""
     if not facts or not facts.get("id"):
         return None
     return ImageFacts(
@@ -83,6 +85,19 @@ def _image(facts: Mapping[str, Any] | None) -> ImageFacts | None:
         checksum=facts.get("hash"),
         properties=facts.get("properties", {}),
     )
+
+
+def image_row(image: Image) -> dict[str, Any]:
+    """What Glance says of an image, as rows keep it."""
+    return {
+        "id": image.id,
+        "disk_format": image.disk_format or "raw",
+        "size": image.size,
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "hash": f"{image.hash_algo}:{image.hash_value}" if image.hash_algo and image.hash_value else None,
+        "properties": dict(image.properties),
+    }
 
 
 def addresses(nics: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -13,7 +13,18 @@ from kilonova.domain.lifecycle import LIFECYCLE
 from kilonova.kit import codec, logs
 from kilonova.kit.clock import stamp
 from kilonova.kit.timers import Timers
-from kilonova.operations.work import LEASE, TRANSIENT, Cancelled, LeaseLost, Outcome, Row, ServerGone, Tools, Work
+from kilonova.operations.work import (
+    LEASE,
+    TRANSIENT,
+    Cancelled,
+    LeaseLost,
+    Outcome,
+    Refused,
+    Row,
+    ServerGone,
+    Tools,
+    Work,
+)
 from kilonova.store import operations as journal_rows
 from kilonova.store import server_mappings, servers
 from kilonova.store.cells import Cell
@@ -221,19 +232,19 @@ class Journal:
             LOG.warning("Operation %s on %s could not be taken back: %s", work.id, work.uuid, left, exc_info=True)
             words = f"{words} (and could not be taken back: {left})"
         self.tools.checkpoint(f"{work.operation['verb']}:undone")
-        work.cell.database.transact(lambda connection: _record_end(connection, work, state, words))
+        work.cell.database.transact(lambda connection: _record_end(connection, work, state, words, error))
         self.tools.checkpoint(f"{work.operation['verb']}:ended")
         return None
 
 
-def _record_end(connection: Any, work: Work, state: str, words: str) -> None:
+def _record_end(connection: Any, work: Work, state: str, words: str, error: Exception) -> None:
     now = work.now()
     values = {"state": state, "finished_at": now, "updated_at": now, "error": words}
     if not journal_rows.end(connection, work.id, work.owner, values):
         return
     journal_rows.fail_open_steps(connection, work.id, now, words)
     if state == "failed":
-        _record_failure(connection, work, words, now)
+        _record_failure(connection, work, words, now, unchanged=isinstance(error, Refused))
 
 
 def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> None:
@@ -250,12 +261,12 @@ def _record_outcome(connection: Any, work: Work, outcome: Outcome, now: str) -> 
     servers.update(connection, work.uuid, values)
 
 
-def _record_failure(connection: Any, work: Work, words: str, now: str) -> None:
+def _record_failure(connection: Any, work: Work, words: str, now: str, *, unchanged: bool) -> None:
     row = LIFECYCLE.get(work.operation["verb"])
     if row is None or row.during is None:
         return  # it ran beside others and has changed nothing
     values: dict[str, Any] = {"task_state": None, "updated_at": now}
-    if row.on_failure is not None:
+    if row.on_failure is not None and not unchanged:
         fault = {"code": 500, "created": now[:19] + "Z", "message": words[:255], "details": words}
         values |= {"vm_state": row.on_failure, "fault": codec.text(fault)}
     servers.update(connection, work.uuid, values)

@@ -20,8 +20,21 @@ class ConductorOptions:
     executor_thread_pool_size: int = opt(64, "operations worked on at once", min=1)
     dhcp_domain: str = opt("novalocal", "domain of host names in metadata", deprecated_group="api")
     purge_deleted_after: int = opt(0, "seconds that deleted servers stay readable; 0 keeps them")
+    reclaim_instance_interval: int = opt(0, "seconds a deleted server can be restored; 0: deleted at once")
+    shelved_offload_time: int = opt(0, "seconds a shelved server stays on its host; 0: none, -1: for ever", min=-1)
+    shelved_poll_interval: int = opt(3600, "seconds between looks for shelved servers to offload; 0: the usual minute")
     operation_lease: float = opt(60.0, "seconds after which others take over a silent conductor's operations", min=0.1)
     operation_sweep_interval: float = opt(5.0, "seconds between looks for operations that nobody works on", min=0.1)
+
+    @property
+    def reclaim_interval(self) -> float:
+        """Seconds between looks for servers to reclaim: a minute, or more often where less is promised."""
+        return min(60.0, max(self.reclaim_instance_interval / 2, 1.0)) if self.reclaim_instance_interval > 0 else 60.0
+
+    @property
+    def offload_interval(self) -> float:
+        """Seconds between looks for shelved servers to offload."""
+        return float(self.shelved_poll_interval) if self.shelved_poll_interval > 0 else 60.0
 
 
 @dataclass(frozen=True)

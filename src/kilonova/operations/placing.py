@@ -4,6 +4,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from kilonova.clients.placement.facts import Allocation, Candidates
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.scheduling.candidates import CandidateSet
+from kilonova.scheduling.context import SelectionContext, metadata_keys
 from kilonova.scheduling.errors import NoValidHost
 from kilonova.scheduling.hosts import Aggregate, HostState
 from kilonova.scheduling.prefilters.facts import DeploymentFacts
@@ -25,6 +27,7 @@ from kilonova.store.cells import Cell, Store
 
 _FRESH_SECONDS = 5.0
 _RACES = 5
+_OF_IMAGES = frozenset({"ImagePropertiesFilter", "AggregateImagePropertiesIsolation", "IsolatedHostsFilter"})
 
 
 class Placer:
@@ -61,6 +64,26 @@ class Placer:
                 if self._claim(consumer, target, request):
                     return self._placed(target)
         raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
+
+    def check_rebuild(self, request: ServerRequest, host: str, node: str) -> None:
+        """Whether a server may go on where it is with what ``request`` says; nothing is claimed anew for that.
+
+        Only filters that look at images are asked, and the image's required traits. Raises NoValidHost.
+        """
+        everywhere_by_host = self._host_aggregates()[1]
+        here = self._requested_provider(replace(request, requested_host=host, requested_node=node))
+        states = self._host_states([here] if here else [], Candidates(), everywhere_by_host)
+        context = SelectionContext(self._chooser.options, {}, metadata_keys(states))
+        asked = [f for f in self._chooser.filters if f.name in _OF_IMAGES and f.applies(request, context)]
+        for state in states:
+            for each in asked:
+                if not each.passes(state, request, context):
+                    raise NoValidHost(reason=f"No valid host was found. {each.user_words}")
+            missing = _required_traits(request) - self._placement.traits(state.provider)
+            if missing:
+                raise NoValidHost(reason=f"No valid host was found. It lacks traits {', '.join(sorted(missing))}")
+            return
+        raise NoValidHost(reason="No valid host was found. The server's own host is gone.")
 
     def group_lock(self, group_uuid: str) -> threading.Lock:
         """Held while a member of a server group is placed, so that threads of one process need not choose twice."""
@@ -210,6 +233,12 @@ class Placer:
 def zone_of(aggregates: Any, default: str) -> str:
     """The availability zone that a host's aggregates give it."""
     return next((a.metadata["availability_zone"] for a in aggregates if "availability_zone" in a.metadata), default)
+
+
+def _required_traits(request: ServerRequest) -> set[str]:
+    properties = request.image.properties if request.image else {}
+    wanted = (key for key, value in properties.items() if value == "required")
+    return {key.removeprefix("trait:") for key in wanted if key.startswith("trait:")}
 
 
 def _as_reply(found: Candidates) -> dict[str, Any]:

@@ -41,6 +41,19 @@ def plug(work: Work, server: Row, host: str, zone: str, attempt: int) -> list[di
     return nics
 
 
+def rebind(work: Work, server: Row, host: str, zone: str, attempt: int) -> list[dict[str, Any]]:
+    """The NICs of a server that has its ports already, bound to ``host``; taken back, they are bound to none."""
+    del zone
+    known = [_remembered(entry) for entry in codec.loads(server["network_info"])]
+
+    def bind() -> Any:
+        return [nic(port) for port in work.tools.networks.bind(work.uuid, host, known)]
+
+    name = "ports" if attempt == 0 else f"ports-{attempt}"
+    nics: list[dict[str, Any]] = work.step(name, bind, undo=lambda: work.tools.networks.unbind(work.uuid))
+    return nics
+
+
 def nic(port: PortFacts) -> dict[str, Any]:
     """A port as ``hypervisor.contracts.Nic`` packed, with what the API and a later look at Neutron want besides."""
     return {

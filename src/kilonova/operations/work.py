@@ -31,6 +31,10 @@ class StepFailed(KilonovaError):
     template = "{reason}"
 
 
+class Refused(StepFailed):
+    """It turned out impossible before anything was changed: the server stays what it was."""
+
+
 class Cancelled(KilonovaError):
     """The operation was asked to stop (its server is being deleted)."""
 

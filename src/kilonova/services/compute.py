@@ -44,6 +44,8 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
         GuestDisplayOptions,
         ImageCacheOptions,
         LibvirtOptions,
+        SerialOptions,
+        SpiceOptions,
         StorageOptions,
     )
 
@@ -58,6 +60,8 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
             vnc=configuration.section(GuestDisplayOptions),
             storage=storage,
             image_cache=configuration.section(ImageCacheOptions),
+            spice=configuration.section(SpiceOptions),
+            serial=configuration.section(SerialOptions),
         ),
         images,
     )

@@ -12,7 +12,8 @@ from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
-from kilonova.operations import vendor_data
+from kilonova.operations import shelve, soft_delete, vendor_data
+from kilonova.operations.accepting import Acceptor
 from kilonova.operations.actions import VERBS
 from kilonova.operations.caching import cache_images
 from kilonova.operations.host_reports import HostReports
@@ -90,11 +91,14 @@ class Conductor:
         self._host = host
         self._listener: Listener | None = None
         self._binaries = binaries
+        self._acceptor = Acceptor(clock=tools.clock, bell=self._ring_all)
         self._loops = [
             Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
             Loop("lease", options.operation_lease / 4, self.journal.renew),
             Loop("alive", 10.0, self._alive),
             Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
+            Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
+            Loop("shelf", options.offload_interval, lambda: shelve.offload_due(tools, self._acceptor)),
         ]
 
     def start(self) -> None:
@@ -120,8 +124,11 @@ class Conductor:
         self.journal.stop()
 
     def _ring(self, payload: Mapping[str, Any]) -> None:
-        for operation in payload["operations"]:
-            self.journal.ring(payload["cell"], operation)
+        self._ring_all(payload["cell"], payload["operations"])
+
+    def _ring_all(self, cell: int, operations: Sequence[str]) -> None:
+        for operation in operations:
+            self.journal.ring(cell, operation)
 
     def _plugged(self, payload: Mapping[str, Any]) -> None:
         for server in payload["servers"]:

@@ -56,6 +56,9 @@ servers = sa.Table(
     sa.Column("hints", JsonText, nullable=False),
     sa.Column("trusted_certs", JsonText),
     sa.Column("fault", JsonText),
+    # Of a server on the shelf: since when, and the image of its root disk.
+    sa.Column("shelved_at", Stamp),
+    sa.Column("shelved_image", Name),
     sa.Column("access_ip_v4", word(39)),
     sa.Column("access_ip_v6", word(39)),
     sa.Column("root_device_name", Name),

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from kilonova.domain.server import special_tasks, states_of
+from kilonova.domain.server import SOFT_DELETED, special_tasks, states_of
 from kilonova.kit import codec
 from kilonova.kit.db import keyset
 from kilonova.kit.db.engine import is_bad_pattern
@@ -88,6 +88,8 @@ _PATTERNS = {
 
 
 _ADDRESSES = frozenset({"ip", "ip6"})
+_SOFT_DELETED = frozenset({"vm_state", "status", "soft_deleted", "uuid"})
+"""Filters with which soft-deleted servers are not left out unseen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,13 @@ class ServerQuery:
     deleted: bool | None = False
     """False: living; True: deleted; None: both."""
     columns: tuple[Any, ...] = LIGHT
+
+
+def idle_since(connection: Connection, vm_state: str, before: str, limit: int = 100) -> list[Row]:
+    """The first of the servers that were soft-deleted, or shelved, before a moment and that nobody works on."""
+    since = _C.deleted_at if vm_state == SOFT_DELETED else _C.shelved_at
+    idle = (_C.vm_state == vm_state, _C.task_state.is_(None), _C.deleted == 0, since < before)
+    return rows(connection, sa.select(servers).where(*idle).order_by(since).limit(limit))
 
 
 class MarkerNotFound(Invalid):
@@ -144,6 +153,8 @@ def _conditions(wanted: ServerQuery) -> list[Any]:
     found: list[Any] = []
     if wanted.deleted is not None:
         found.append(_C.deleted != 0 if wanted.deleted else _C.deleted == 0)
+    if wanted.deleted is False and not _SOFT_DELETED & set(wanted.filters):
+        found.append(_C.vm_state != SOFT_DELETED)
     if wanted.project_id is not None:
         found.append(_C.project_id == wanted.project_id)
     for name, values in wanted.filters.items():

@@ -141,6 +141,18 @@ def release(connection: Connection, uuid: str) -> None:
         connection.execute(_GIVE_BACK, given)
 
 
+def count_again(connection: Connection, uuid: str, demand: Demand) -> bool:
+    """A server whose usage was released uses it again; counted already is fine. False when a limit would be passed."""
+    released = server_mappings.update().where(_M.uuid == uuid, _M.counted.is_(sa.false())).values(counted=True)
+    mine = (_M.uuid == uuid, _M.counted.is_(sa.true()))
+    if connection.scalar(sa.select(_M.uuid).where(*mine)) is not None:
+        return True
+    if not reserve(connection, demand):
+        return False
+    connection.execute(released)
+    return True
+
+
 def unconfirmed(connection: Connection, before: str, limit: int = 500) -> list[Mapping[str, Any]]:
     """Mappings older than ``before`` whose server has not been seen in its cell yet."""
     query = sa.select(_M.uuid, _M.cell_id).where(_M.confirmed.is_(sa.false()), _M.created_at < before).limit(limit)

@@ -18,9 +18,12 @@ from kilonova.hypervisor.contracts import (
     GuestSpec,
     Host,
     ImageCaching,
+    ImageFacts,
+    Inside,
     InvalidImage,
     Nic,
     Power,
+    Rescue,
     Snapshots,
 )
 from kilonova.kit.errors import Unsupported
@@ -44,12 +47,17 @@ def made(world: World) -> GuestSpec:
     return spec
 
 
+def image_of(spec: GuestSpec) -> ImageFacts:
+    assert spec.image is not None
+    return spec.image
+
+
 def power(world: World, spec: GuestSpec) -> PowerState:
     return world.driver.state(spec.uuid).power
 
 
 def test_it_offers_every_capability(world: World) -> None:
-    for capability in (Host, Guests, Power, Devices, Snapshots, Console):
+    for capability in (Host, Guests, Power, Devices, Rescue, Inside, Snapshots, Console):
         assert isinstance(world.driver, capability)
 
 
@@ -193,6 +201,58 @@ def test_calls_that_do_not_fit_the_state_are_refused(world: World) -> None:
     assert power(world, spec) is PowerState.PAUSED
 
 
+@pytest.mark.parametrize("step", ["", "stop", "suspend"])
+def test_rebuild_gives_a_running_guest_whatever_it_was(world: World, step: str) -> None:
+    spec = made(world)
+    if step == "stop":
+        world.driver.stop(spec.uuid, 0)
+    elif step:
+        world.driver.suspend(spec.uuid)
+    for _ in range(2):
+        state = world.driver.rebuild(replace(spec, display_name="anew"), keep_ephemeral=False, progress=quiet)
+        assert state.power is PowerState.RUNNING
+    assert [g.uuid for g in world.driver.guests()].count(spec.uuid) == 1
+
+
+def test_rebuild_makes_a_guest_that_is_missing(world: World) -> None:
+    spec = world.spec()
+    assert world.driver.rebuild(spec, keep_ephemeral=True, progress=quiet).power is PowerState.RUNNING
+
+
+def test_rescue_and_back(world: World) -> None:
+    spec = made(world)
+    for _ in range(2):
+        assert world.driver.rescue(spec, image_of(spec), quiet).power is PowerState.RUNNING
+    for _ in range(2):
+        assert world.driver.unrescue(spec).power is PowerState.RUNNING
+    world.driver.stop(spec.uuid, 0)
+    assert world.driver.rescue(spec, image_of(spec), quiet).power is PowerState.RUNNING
+    world.driver.destroy(spec.uuid)
+    assert spec.uuid not in {g.uuid for g in world.driver.guests()}
+
+
+def test_diagnostics_count_what_the_guest_has(world: World) -> None:
+    spec = made(world)
+    found = world.driver.diagnostics(spec.uuid)
+    assert found.power is PowerState.RUNNING
+    assert (found.memory_max_mb, len(found.cpus)) == (spec.memory_mb, spec.vcpus)
+    assert found.disks[0].device == "vda"
+    assert found.disks[0].read_bytes is not None
+    world.driver.stop(spec.uuid, 0)
+    with pytest.raises(GuestBusy):
+        world.driver.diagnostics(spec.uuid)
+
+
+def test_an_interrupt_is_for_running_guests(world: World) -> None:
+    spec = made(world)
+    world.driver.inject_nmi(spec.uuid)
+    world.driver.stop(spec.uuid, 0)
+    with pytest.raises(GuestBusy):
+        world.driver.inject_nmi(spec.uuid)
+    with pytest.raises(GuestBusy):
+        world.driver.set_password(spec.uuid, "root", "secret")
+
+
 def test_an_unknown_guest_is_missing_from_every_call(world: World) -> None:
     driver, spec = world.driver, world.spec()
     for call in (
@@ -204,6 +264,11 @@ def test_an_unknown_guest_is_missing_from_every_call(world: World) -> None:
         lambda: driver.unpause(spec.uuid),
         lambda: driver.suspend(spec.uuid),
         lambda: driver.resume(spec),
+        lambda: driver.rescue(spec, image_of(spec), quiet),
+        lambda: driver.unrescue(spec),
+        lambda: driver.diagnostics(spec.uuid),
+        lambda: driver.inject_nmi(spec.uuid),
+        lambda: driver.set_password(spec.uuid, "root", "secret"),
         lambda: driver.snapshot(spec.uuid, str(uuid.uuid4()), quiet),
         lambda: driver.output(spec.uuid, 10),
         lambda: driver.endpoint(spec.uuid, "novnc"),

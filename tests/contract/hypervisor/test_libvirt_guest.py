@@ -15,15 +15,18 @@ import pytest
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import (
+    AgentSilent,
     GuestMissing,
     GuestSpec,
     HypervisorFailed,
     ImageFacts,
     InvalidImage,
     Nic,
+    NoGuestAgent,
 )
 from kilonova.hypervisor.libvirt.connection import BackupUnsupported, LiveDomain
 from kilonova.hypervisor.libvirt.driver import LibvirtDriver
+from kilonova.hypervisor.libvirt.options import SerialOptions, SpiceOptions
 from kilonova.kit.errors import NotFound
 
 pytestmark = pytest.mark.system
@@ -358,3 +361,108 @@ def test_a_nic_is_plugged_into_the_running_guest(libvirtd: Libvirtd, libvirt_wor
     assert "tapplugged" not in links(libvirtd)
     libvirt_world.driver.detach_nic(spec.uuid, plugged.mac)
     assert plugged.mac not in virsh(libvirtd, "dumpxml", "--inactive", spec.uuid)
+
+
+def test_rescue_boots_the_other_disk_and_leaves_its_own(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec()
+    driver.create(spec, quiet)
+    assert eventually(lambda: MESSAGE in driver.output(spec.uuid, 1000))
+    rescue = rescue_image(libvirt_world)
+    root = (libvirt_world.folder / spec.uuid / "disk").read_bytes()
+    driver.rescue(spec, rescue, quiet)
+    assert eventually(lambda: b"rescued now" in driver.output(spec.uuid, 1000))
+    assert disks(libvirtd, spec)[:2] == [("vda", "disk.rescue"), ("vdb", "disk")]
+    assert (libvirt_world.folder / spec.uuid / "disk").read_bytes() == root
+    driver.unrescue(spec)
+    assert eventually(lambda: driver.output(spec.uuid, 1000).count(MESSAGE) == 2)
+    assert disks(libvirtd, spec)[0] == ("vda", "disk")
+    assert not list(libvirt_world.folder.glob("*/*.rescue"))
+
+
+@pytest.mark.parametrize("properties", [{"hw_rescue_bus": "virtio"}, {"hw_rescue_device": "cdrom"}])
+def test_a_stable_rescue_moves_no_disk(libvirt_world: World, libvirtd: Libvirtd, properties: dict[str, str]) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemeral_gb=1)
+    driver.create(spec, quiet)
+    driver.rescue(spec, replace(rescue_image(libvirt_world), properties=properties), quiet)
+    assert disks(libvirtd, spec)[:2] == [("vda", "disk"), ("vdb", "disk.eph0")]
+    assert "disk.rescue" in {name for _dev, name in disks(libvirtd, spec)}
+    if "hw_rescue_bus" in properties:  # a boot sector of a disk is none of a CD
+        assert eventually(lambda: b"rescued now" in driver.output(spec.uuid, 1000))
+    driver.destroy(spec.uuid)
+    assert not left_over(libvirt_world)
+
+
+def test_a_rebuild_makes_new_disks_and_keeps_an_ephemeral_one_if_wanted(libvirt_world: World) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemeral_gb=1)
+    driver.create(spec, quiet)
+    folder = libvirt_world.folder / spec.uuid
+    kept = (folder / "disk.eph0").stat().st_ino
+    anew = replace(spec, image=rescue_image(libvirt_world))
+    driver.rebuild(anew, keep_ephemeral=True, progress=quiet)
+    assert eventually(lambda: b"rescued now" in driver.output(spec.uuid, 1000))
+    assert (folder / "disk.eph0").stat().st_ino == kept
+    gone = replace(spec, image=ImageFacts(id=str(uuid.uuid4()), disk_format="raw", size=1))
+    with pytest.raises(NotFound):
+        driver.rebuild(gone, keep_ephemeral=True, progress=quiet)
+    assert driver.state(spec.uuid).power is PowerState.RUNNING
+
+
+def test_a_password_needs_an_agent_that_answers(libvirt_world: World) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec()
+    assert spec.image
+    driver.create(spec, quiet)
+    with pytest.raises(NoGuestAgent):
+        driver.set_password(spec.uuid, "root", "secret")
+    with_agent = replace(spec, image=replace(spec.image, properties={"hw_qemu_guest_agent": "yes"}))
+    driver.reboot(with_agent, hard=True, timeout=0)
+    with pytest.raises((AgentSilent, HypervisorFailed), match="agent"):
+        driver.set_password(spec.uuid, "root", "secret")
+
+
+def test_images_under_a_disk_are_never_pruned(libvirt_world: World) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec()
+    shelved = rescue_image(libvirt_world)
+    driver.create(replace(spec, image=shelved), quiet)
+    driver.reboot(spec, hard=True, timeout=0)  # from here on it names the server's own image
+    driver.cache.prune(set(), -1.0)
+    unused = rescue_image(libvirt_world)
+    driver.storage.fetch(unused, quiet)
+    options = replace(driver.options.image_cache, remove_unused_original_minimum_age_seconds=-1)
+    driver.options = replace(driver.options, image_cache=options)
+    assert [name.partition(".")[0] for name in driver.prune_images()] == [unused.id]
+
+
+def test_serial_and_spice_consoles_have_ports_of_their_own(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    driver = libvirt_world.driver
+    driver.options = replace(
+        driver.options, serial=SerialOptions(enabled=True, port_range="13100:13101"), spice=SpiceOptions(enabled=True)
+    )
+    first, second = libvirt_world.spec(), libvirt_world.spec()
+    ports = []
+    for spec in (first, second):
+        driver.create(spec, quiet)
+        ports.append(driver.endpoint(spec.uuid, "serial").port)
+        assert driver.endpoint(spec.uuid, "spice-html5").port > 0
+    assert sorted(ports) == [13100, 13101]
+    driver.reboot(first, hard=True, timeout=0)
+    assert driver.endpoint(first.uuid, "serial").port == ports[0]
+    said = libvirtd.inside("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{ports[0]}; echo connected")
+    assert said == "connected\n"
+    with pytest.raises(HypervisorFailed, match="port_range"):
+        driver.create(libvirt_world.spec(), quiet)
+
+
+def rescue_image(world: World) -> ImageFacts:
+    """Another guest, which says something else."""
+    image_id = str(uuid.uuid4())
+    own = world.spec().image
+    assert own
+    sector = world.shelf.path(own.id).read_bytes().replace(b"guest is up", b"rescued now")
+    world.shelf.put(image_id, sector.ljust(1 << 20, b"\0"))  # no BIOS boots from a disk of one sector
+    return ImageFacts(id=image_id, disk_format="raw", size=1 << 20)
+
+
+def disks(libvirtd: Libvirtd, spec: GuestSpec) -> list[tuple[str, str]]:
+    """(device, file) of the running guest, in order."""
+    lines = virsh(libvirtd, "domblklist", spec.uuid).splitlines()
+    return [(line.split()[0], line.split()[1].rsplit("/", 1)[-1]) for line in lines if "/" in line]

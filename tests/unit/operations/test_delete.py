@@ -20,7 +20,7 @@ def test_everything_is_given_back_the_quota_once(bench: Bench, claimed: Maker) -
         more = {"uuid": "s1", "created_at": stamp(bench.clock.now()), "confirmed": True}
         server_mappings.add(connection, [{**row, **more}])
     assert delete.run(work, NoFields()).deleted
-    delete._give_back(work, bench.row())
+    delete._forget_server(work, bench.row())
     assert bench.hosts.asked == [("one", "destroy")]
     assert bench.chooser.released == 1
     with bench.store.api.read() as connection:

@@ -3,17 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from kilonova.api import fields
 from kilonova.api.servers import finding
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, Object, Schema
 from kilonova.operations.reboot import Reboot
 
 _PATH = "/servers/{server_id}/action"
-
-
-def _empty(action: str) -> Schema:
-    """``{"os-start": null}``: the value has always been ignored."""
-    return Schema(Object((Field(name=action, schema={}, required=True),)))
 
 
 def _simple(rule: str, verb: str) -> Callable[[Call], None]:
@@ -97,8 +93,8 @@ _ROWS = (
 )
 
 ENDPOINTS = (
-    *(_action(action, _simple(rule, verb), _empty(action), summary) for action, rule, verb, summary in _ROWS),
+    *(_action(action, _simple(rule, verb), fields.ignored(action), summary) for action, rule, verb, summary in _ROWS),
     _action("reboot", reboot, _REBOOT, "Reboot a server"),
     _action("lock", lock, _LOCK, "Lock a server"),
-    _action("unlock", unlock, _empty("unlock"), "Unlock a server"),
+    _action("unlock", unlock, fields.ignored("unlock"), "Unlock a server"),
 )

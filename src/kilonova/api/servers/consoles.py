@@ -8,29 +8,21 @@ from typing import Any
 from kilonova.api import fields
 from kilonova.api.servers import finding
 from kilonova.kit.clock import stamp
-from kilonova.kit.errors import Conflict, Invalid, NotFound
+from kilonova.kit.errors import Invalid
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, Object, Schema
-from kilonova.kit.rpc.contract import NoAnswer
 from kilonova.store import console_tokens
 
 _MOST_OUTPUT = 100 << 10
 _RULE = "os_compute_api:os-remote-consoles"
 
 
-class NotReady(Conflict):
-    """The server has no guest yet."""
-
-    template = "Instance {uuid} is not ready"
-
-
 def output(call: Call) -> Any:
     """The last lines of the serial console."""
     _cell, row = finding.find(call, "os_compute_api:os-console-output")
-    _ready(row)
     body = call.body or {}
     wanted = body.get("length")
-    text = _from_host(call, row, "output", {"uuid": row["uuid"], "limit": _MOST_OUTPUT})
+    text = finding.ask_host(call, row, "output", {"uuid": row["uuid"], "limit": _MOST_OUTPUT})
     if wanted is not None and int(wanted) != -1:
         lines = text.split("\n")
         trailing = lines and not lines[-1]
@@ -63,8 +55,7 @@ def url_of(call: Call, row: Any, kind: str) -> str:
     """Ask the host where the console is, remember that under a fresh token, and say the URL."""
     if call.app.console.base_url(kind) is None:
         raise Invalid(f"type: Unavailable console type {kind}.")
-    _ready(row)
-    where = _from_host(call, row, "console", {"uuid": row["uuid"], "kind": kind})
+    where = finding.ask_host(call, row, "console", {"uuid": row["uuid"], "kind": kind})
     options = call.app.console
     token = secrets.token_urlsafe(32)
     url = options.url(kind, token)
@@ -89,20 +80,6 @@ def url_of(call: Call, row: Any, kind: str) -> str:
 def hash_of(token: str) -> str:
     """What the database keeps of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _ready(row: Any) -> None:
-    if not row["host"] or row["vm_state"] == "building":
-        raise NotReady(uuid=row["uuid"])
-
-
-def _from_host(call: Call, row: Any, what: str, arguments: dict[str, Any]) -> Any:
-    try:
-        return call.app.hosts.once(row["host"], what, arguments)
-    except NoAnswer as error:
-        raise NotReady(f"Instance {row['uuid']}: its compute host does not answer") from error
-    except NotFound as error:
-        raise NotReady(uuid=row["uuid"]) from error
 
 
 _CONSOLE = Object(

@@ -45,16 +45,16 @@ def checked(call: Call) -> build.NewServers:
     least, most = _counts(body)
     flavor, keypair = _from_api_database(call, body)
     image = resolve_image(call, body, flavor)
-    _check_metadata(call, body)
+    check_limits(call, body)
     command, zone = _destination(call, body, own)
     hints = _hints(call)
     group = _group(call, hints, most)
     networks, groups = resolve_networks(call, body, most)
-    password = body.get("adminPass") or _password(call.app.compute.password_length)
+    password = body.get("adminPass") or new_password(call)
     row = {
         **_flavor_columns(flavor),
         **_image_columns(image),
-        **_key_columns(keypair),
+        **key_columns(keypair),
         **_own_columns(call, body),
         "availability_zone": None,
         "pinned_zone": zone,
@@ -122,11 +122,16 @@ def _from_api_database(call: Call, body: Mapping[str, Any]) -> tuple[Any, Any]:
             raise Invalid(f"flavorRef: Flavor {flavor_id} could not be found.")
         keypair = None
         if "key_name" in body:
-            try:
-                keypair = keypairs.find(connection, str(context.user_id), body["key_name"])
-            except KeypairNotFound:
-                raise Invalid(f"key_name: Invalid key_name '{body['key_name']}' provided.") from None
+            keypair = keypair_of(call, connection, body["key_name"])
     return flavor, keypair
+
+
+def keypair_of(call: Call, connection: Any, name: str) -> Any:
+    """The caller's key pair. Raises Invalid."""
+    try:
+        return keypairs.find(connection, str(call.context.user_id), name)
+    except KeypairNotFound:
+        raise Invalid(f"key_name: Invalid key_name '{name}' provided.") from None
 
 
 def _last_segment(reference: str) -> str:
@@ -157,7 +162,8 @@ def _image_columns(image: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"image_ref": image["id"] if image else "", "image": codec.text(image) if image else None}
 
 
-def _key_columns(keypair: Any) -> dict[str, Any]:
+def key_columns(keypair: Any) -> dict[str, Any]:
+    """What a server keeps of its key pair (None: of none)."""
     if keypair is None:
         return {"key_name": None, "key_type": None, "key_data": None}
     return {"key_name": keypair["name"], "key_type": keypair["type"], "key_data": keypair["public_key"]}
@@ -198,7 +204,8 @@ def hostname_of(name: str) -> str:
     return re.sub(r"\.", "-", text)[:63].strip("-")
 
 
-def _check_metadata(call: Call, body: Mapping[str, Any]) -> None:
+def check_limits(call: Call, body: Mapping[str, Any]) -> None:
+    """Metadata and injected files against the quotas. Raises OverQuota."""
     limit = call.app.quota.metadata_items
     if quota.exceeds(limit, 0, len(body.get("metadata", {}))):
         raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
@@ -228,11 +235,12 @@ def _destination(call: Call, body: Mapping[str, Any], own: Mapping[str, Any]) ->
         call.demand(_FORCED_RULE, own)
         zone, host, node = (*parts, "")[:3]
         wanted = {"host": host or None, "node": node or None, "forced": True}
-    _check_destination(call, zone, wanted)
+    check_destination(call, zone, wanted)
     return wanted, zone or None
 
 
-def _check_destination(call: Call, zone: str | None, wanted: Mapping[str, Any]) -> None:
+def check_destination(call: Call, zone: str | None, wanted: Mapping[str, Any]) -> None:
+    """Whether zone, host and node exist. Raises Invalid."""
     if zone and zone != call.app.compute.default_availability_zone and zone not in _zones(call):
         raise Invalid(f"availability_zone: The requested availability zone '{zone}' is not available")
     if not (wanted["host"] or wanted["node"]):
@@ -270,7 +278,9 @@ def _group(call: Call, hints: Mapping[str, Any], count: int) -> str | None:
     return str(uuid)
 
 
-def _password(length: int) -> str:
+def new_password(call: Call) -> str:
+    """For users who chose none."""
+    length = call.app.compute.password_length
     return "".join(secrets.choice(_PASSWORD_ALPHABET) for _ in range(length))
 
 

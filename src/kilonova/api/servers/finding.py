@@ -4,9 +4,10 @@ from typing import Any
 
 from kilonova.domain.lifecycle import ServerLocked
 from kilonova.kit.clock import stamp
-from kilonova.kit.errors import NotFound
+from kilonova.kit.errors import Conflict, NotFound
 from kilonova.kit.http.endpoint import Call
 from kilonova.kit.http.schema import is_uuid
+from kilonova.kit.rpc.contract import NoAnswer
 from kilonova.operations.accepting import Acceptor
 from kilonova.store import operations as journal_rows
 from kilonova.store import servers
@@ -82,6 +83,29 @@ def act(call: Call, rule: str, verb: str, command: Any = None) -> None:
     cell, row = find(call, rule)
     unlocked(call, row)
     acceptor(call).accept(call.context, cell, row, verb, command)
+
+
+class NotReady(Conflict):
+    """The server has no guest yet, or none any more."""
+
+    template = "Instance {uuid} is not ready"
+
+
+def on_host(row: Row) -> None:
+    """Raises NotReady for a server that is on no host."""
+    if not row["host"] or row["vm_state"] == "building":
+        raise NotReady(uuid=row["uuid"])
+
+
+def ask_host(call: Call, row: Row, what: str, arguments: dict[str, Any]) -> Any:
+    """A quick question to the server's host. Raises NotReady, and what the host says."""
+    on_host(row)
+    try:
+        return call.app.hosts.once(row["host"], what, arguments)
+    except NoAnswer as error:
+        raise NotReady(f"Instance {row['uuid']}: its compute host does not answer") from error
+    except NotFound as error:
+        raise NotReady(uuid=row["uuid"]) from error
 
 
 def now(call: Call) -> str:

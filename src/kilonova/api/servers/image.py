@@ -7,6 +7,7 @@ from kilonova.clients.glance.contract import ImageNotFound
 from kilonova.kit.errors import Invalid, Unsupported
 from kilonova.kit.http.endpoint import Call
 from kilonova.kit.http.schema import is_uuid
+from kilonova.operations.guests import image_row
 
 _GIB = 1 << 30
 _ZERO_DISK_RULE = "os_compute_api:servers:create:zero_disk_flavor"
@@ -26,7 +27,15 @@ class VolumesUnsupported(Unsupported):
 
 def resolve(call: Call, body: Mapping[str, Any], flavor: Any) -> dict[str, Any]:
     """Facts of the image as the server's row keeps them. Raises ImageUnusable, VolumesUnsupported."""
-    image_id = _image_id(body)
+    found = usable(call, _image_id(body))
+    check_size(found, flavor)
+    if flavor["root_gb"] == 0:
+        call.demand(_ZERO_DISK_RULE, {"project_id": call.context.project_id})
+    return found
+
+
+def usable(call: Call, image_id: str) -> dict[str, Any]:
+    """Facts of an active image. Raises ImageUnusable."""
     try:
         image = call.app.recent_images.get(
             (image_id, call.context.token_key),
@@ -37,38 +46,27 @@ def resolve(call: Call, body: Mapping[str, Any], flavor: Any) -> dict[str, Any]:
         raise ImageUnusable(reason=f"Image {image_id} could not be found.") from None
     if image.status != "active":
         raise ImageUnusable(reason=f"Image {image_id} is not active but {image.status}.")
-    _check_size(image, flavor)
-    if flavor["root_gb"] == 0:
-        call.demand(_ZERO_DISK_RULE, {"project_id": call.context.project_id})
-    found_hash = f"{image.hash_algo}:{image.hash_value}" if image.hash_algo and image.hash_value else None
-    return {
-        "id": image.id,
-        "disk_format": image.disk_format or "raw",
-        "size": image.size,
-        "min_disk": image.min_disk,
-        "min_ram": image.min_ram,
-        "hash": found_hash,
-        "properties": dict(image.properties),
-    }
+    return image_row(image)
 
 
-def _check_size(image: Any, flavor: Any) -> None:
-    if flavor["memory_mb"] < image.min_ram:
+def check_size(image: Mapping[str, Any], flavor: Any) -> None:
+    """Whether the image fits the flavor. Raises ImageUnusable."""
+    if flavor["memory_mb"] < image["min_ram"]:
         raise ImageUnusable(
             reason=f"Flavor's memory is too small for requested image: "
-            f"{flavor['memory_mb']} MiB, but the image needs {image.min_ram} MiB."
+            f"{flavor['memory_mb']} MiB, but the image needs {image['min_ram']} MiB."
         )
     root = flavor["root_gb"]
     if root == 0:
         return
-    if image.min_disk > root:
+    if image["min_disk"] > root:
         raise ImageUnusable(
             reason=f"Flavor's disk is smaller than the minimum size specified in image metadata: "
-            f"{root} GiB, but the image needs {image.min_disk} GiB."
+            f"{root} GiB, but the image needs {image['min_disk']} GiB."
         )
-    if image.size > root * _GIB:
+    if image["size"] > root * _GIB:
         raise ImageUnusable(
-            reason=f"Flavor's disk is too small for requested image: {root} GiB, the image has {image.size} bytes."
+            reason=f"Flavor's disk is too small for requested image: {root} GiB, the image has {image['size']} bytes."
         )
 
 
@@ -86,6 +84,11 @@ def _image_id(body: Mapping[str, Any]) -> str:
     chosen = reference or (boot[0] if boot else "")
     if not chosen:
         raise Invalid("imageRef: an image is required, unless a block device with boot_index 0 is given")
+    return id_of(chosen)
+
+
+def id_of(chosen: str) -> str:
+    """The image's id, from an id or an old client's URL. Raises ImageUnusable."""
     image_id = str(chosen).rstrip("/").rsplit("/", 1)[-1]
     if not is_uuid(image_id):
         raise ImageUnusable(reason=f"Invalid imageRef provided: {chosen}")

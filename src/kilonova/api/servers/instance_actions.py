@@ -120,11 +120,18 @@ def _events(call: Call, operation: Any, steps: list[Any], row: Any, *, admin: bo
     main = known.event if known else ""
     return [
         shape(
-            {**step, "event": main if step["name"].startswith("host") and main else f"conductor_{step['name']}"},
+            {**step, "event": _event_name(step["name"], main)},
             row["project_id"],
         )
         for step in reversed(steps)
     ]
+
+
+def _event_name(step: str, main: str) -> str:
+    """A verb's main step has the verb's event; a step that is another verb's says which."""
+    if step.startswith("compute_"):
+        return step
+    return main if step.startswith("host") and main else f"conductor_{step}"
 
 
 _QUERY = fields.query(

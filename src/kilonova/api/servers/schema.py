@@ -20,6 +20,7 @@ _IPV4: Json = {"type": "string", "format": "ipv4"}
 _IPV6: Json = {"type": "string", "format": "ipv6"}
 TAG: Json = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
 _DISK_CONFIG: Json = {"enum": ["AUTO", "MANUAL"]}
+_USER_DATA: Json = {"type": "string", "format": "base64", "maxLength": 65535}
 _IMAGE_REF: Json = {"type": "string", "maxLength": 255}
 _PLAIN_NAME = {"pattern": r"^[a-zA-Z0-9]([a-zA-Z0-9\-]{0,61}[a-zA-Z0-9])?$"}
 _HOSTNAME: Json = {"type": "string", "minLength": 1, "maxLength": 63, **_PLAIN_NAME}
@@ -140,7 +141,7 @@ _CREATE = (
     Field(name="max_count", schema=integer(1)),
     Field(name="return_reservation_id", schema=BOOLEAN),
     Field(name="security_groups", schema=_GROUPS),
-    Field(name="user_data", schema={"type": "string", "format": "base64", "maxLength": 65535}),
+    Field(name="user_data", schema=_USER_DATA),
     Field(name="block_device_mapping", schema=Array({"type": "object"})),
     Field(name="block_device_mapping_v2", schema=Array(_BLOCK_DEVICE)),
     Field(name="description", schema=_DESCRIPTION, since=(2, 19)),
@@ -161,6 +162,23 @@ _UPDATE = (
     Field(name="hostname", schema=_FQDN, since=(2, 94)),
     Field(name="pinned_availability_zone", schema=nullable(TEXT_255), since=(2, 104)),
 )
+_REBUILD = (
+    Field(name="imageRef", schema=_IMAGE_REF, required=True),
+    Field(name="name", schema=NAME),
+    Field(name="adminPass", schema={"type": "string"}),
+    Field(name="metadata", schema=METADATA),
+    Field(name="preserve_ephemeral", schema=BOOLEAN),
+    Field(name="OS-DCF:diskConfig", schema=_DISK_CONFIG),
+    Field(name="accessIPv4", schema=_IPV4),
+    Field(name="accessIPv6", schema=_IPV6),
+    Field(name="personality", schema=_PERSONALITY, until=(2, 56)),
+    Field(name="description", schema=_DESCRIPTION, since=(2, 19)),
+    Field(name="key_name", schema=nullable(TEXT_255), since=(2, 54)),
+    Field(name="user_data", schema=nullable(_USER_DATA), since=(2, 57)),
+    Field(name="trusted_image_certificates", schema=_CERTS, since=(2, 63)),
+    Field(name="hostname", schema=_HOSTNAME, since=(2, 90), until=(2, 93)),
+    Field(name="hostname", schema=_FQDN, since=(2, 94)),
+)
 
 CREATE = Schema(
     Object(
@@ -172,3 +190,4 @@ CREATE = Schema(
     )
 )
 UPDATE = Schema(Object((Field(name="server", schema=Object(_UPDATE), required=True),)))
+REBUILD = Schema(Object((Field(name="rebuild", schema=Object(_REBUILD), required=True),)))

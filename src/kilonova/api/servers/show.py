@@ -7,6 +7,7 @@ from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding, polling, views
 from kilonova.api.servers.listing import host_status_of
 from kilonova.api.servers.schema import UPDATE
+from kilonova.domain import server as states
 from kilonova.kit.errors import Conflict
 from kilonova.kit.http.document import Document
 from kilonova.kit.http.endpoint import Call, Endpoint
@@ -73,9 +74,16 @@ def delete(call: Call) -> None:
     """Accept the deletion; asking again while it goes on is fine."""
     cell, row = finding.find(call, _DELETE)
     finding.unlocked(call, row)
-    if row["task_state"] == "deleting":
+    if row["task_state"] in ("deleting", "soft-deleting"):
         return
-    finding.acceptor(call).accept(call.context, cell, row, "delete")
+    if row["vm_state"] != states.SOFT_DELETED:
+        verb = "soft_delete" if call.app.compute.reclaim_instance_interval > 0 and _was_running(row) else "delete"
+        finding.acceptor(call).accept(call.context, cell, row, verb)
+
+
+def _was_running(row: Any) -> bool:
+    """There is something to restore; what never ran, or is on no host, is deleted at once."""
+    return bool(row["launched_at"] and row["host"])
 
 
 ENDPOINTS = (

@@ -183,6 +183,14 @@ UPDATED = Document(
     )
 )
 
+REBUILT = Document(
+    (
+        *UPDATED.fields,
+        Out("key_name", since=(2, 54), until=(2, 74)),
+        Out("user_data", since=(2, 57)),
+    )
+)
+
 
 def groups_of(call: Call, target: Mapping[str, Any]) -> frozenset[str]:
     """Which optional groups of fields the caller sees."""

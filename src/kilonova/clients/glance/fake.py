@@ -16,6 +16,9 @@ from kilonova.kit.context import Context
 from kilonova.kit.errors import Forbidden
 
 _FILTERS = ("name", "status", "visibility", "owner", "disk_format", "container_format", "id", "min_disk", "min_ram")
+_CONTROL = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "tag", "os_hidden"})
+_CONTROL |= {"size_min", "size_max", "created_at", "updated_at"}
+"""Keys of the query that are no property."""
 _ATTRIBUTES = frozenset(
     {"name", "visibility", "disk_format", "container_format", "min_disk", "min_ram", "protected", "owner"}
 )
@@ -55,7 +58,9 @@ class FakeGlance:
         wanted = dict(query)
         with self._lock:
             seen = [image for image in reversed(self._images.values()) if _sees(context, image)]
+        own = {key: value for key, value in wanted.items() if key not in _CONTROL | set(_FILTERS)}
         found = [i for i in seen if all(str(getattr(i, f)) == wanted[f] for f in _FILTERS if f in wanted)]
+        found = [i for i in found if own.items() <= i.properties.items()]
         ids = [image.id for image in found]
         start = ids.index(wanted["marker"]) + 1 if wanted.get("marker") in ids else 0
         return tuple(found[start : start + int(wanted.get("limit", "25"))])

@@ -195,6 +195,9 @@ class Neutron(Protocol):
     def bind(self, server_id: str, host: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...]:
         """Move all ports of the server to ``host``. Raises PortBindingFailed."""
 
+    def unbind(self, server_id: str) -> None:
+        """All ports of the server are on no host; they stay its own."""
+
     def release(self, server_id: str, port_ids: Collection[str] | None = None) -> None:
         """Delete the ports that compute made, give back the others; with ``port_ids`` only those."""
 

@@ -85,6 +85,11 @@ class ApiNeutron:
                 _bound(self.api.update("ports", row["id"], {"binding:host_id": host}), host)
         return self.network_info(server_id, known)
 
+    def unbind(self, server_id: str) -> None:
+        for row in self._of(server_id):
+            if row.get("binding:host_id"):
+                self.api.update("ports", row["id"], {"binding:host_id": ""})
+
     def release(self, server_id: str, port_ids: Collection[str] | None = None) -> None:
         failures: list[KilonovaError] = []
         for row in self._of(server_id):

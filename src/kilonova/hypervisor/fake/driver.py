@@ -12,6 +12,9 @@ from uuid import NAMESPACE_DNS, uuid5
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import (
     ConsoleEndpoint,
+    CpuUse,
+    Diagnostics,
+    DiskUse,
     GuestMissing,
     GuestSpec,
     GuestState,
@@ -147,15 +150,23 @@ class FakeDriver:
             found = self._guests.get(spec.uuid)
             if found is not None and found.power in {PowerState.RUNNING, PowerState.PAUSED}:
                 return found.guest()
-            image = spec.image
-            if image is not None and 0 < spec.root_gb < image.min_disk_gb:
-                reason = f"it needs {image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
-                raise InvalidImage(image_id=image.id, reason=reason)
-            node = spec.node or self._names[0]
-            if node not in self._known:
-                raise HypervisorFailed(call="create", host=self._host, reason=f"there is no node {node}")
-            progress("starting the guest")
-            return self._keep(Record.of(spec, node))
+            return self._make(spec, progress)
+
+    def _make(self, spec: GuestSpec, progress: Progress) -> GuestState:
+        image = spec.image
+        if image is not None and 0 < spec.root_gb < image.min_disk_gb:
+            reason = f"it needs {image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
+            raise InvalidImage(image_id=image.id, reason=reason)
+        node = spec.node or self._names[0]
+        if node not in self._known:
+            raise HypervisorFailed(call="create", host=self._host, reason=f"there is no node {node}")
+        progress("starting the guest")
+        return self._keep(Record.of(spec, node))
+
+    def rebuild(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestState:  # noqa: ARG002  # nothing is kept
+        self.faults.meet("rebuild", self._host, spec.display_name)
+        with self._lock(spec.uuid):
+            return self._make(spec, progress)
 
     def destroy(self, uuid: str) -> None:
         found = self._guests.get(uuid)
@@ -211,6 +222,39 @@ class FakeDriver:
     def macs(self, uuid: str) -> tuple[str, ...]:
         """What is plugged into a guest, for those who check."""
         return self._need("macs", uuid).macs
+
+    # Rescue, and what happens inside
+
+    def rescue(self, spec: GuestSpec, image: ImageFacts, progress: Progress) -> GuestState:
+        record = self._need("rescue", spec.uuid)
+        progress("starting the guest from the rescue disk")
+        with self._lock(spec.uuid):
+            return self._keep(replace(record, power=PowerState.RUNNING, boots=record.boots + 1, rescue_image=image.id))
+
+    def unrescue(self, spec: GuestSpec) -> GuestState:
+        record = self._need("unrescue", spec.uuid)
+        with self._lock(spec.uuid):
+            return self._keep(replace(record, power=PowerState.RUNNING, boots=record.boots + 1, rescue_image=None))
+
+    def diagnostics(self, uuid: str) -> Diagnostics:
+        record = self._need("diagnostics", uuid)
+        must_act("diagnostics", uuid, record.power)
+        return Diagnostics(
+            driver="fake",
+            hypervisor="fake",
+            power=record.power,
+            memory_max_mb=record.memory_mb,
+            memory_used_mb=0,
+            cpus=tuple(CpuUse(id=number, time=0) for number in range(record.vcpus)),
+            disks=(DiskUse(device="vda", read_bytes=0, read_requests=0, write_bytes=0, write_requests=0, errors=0),),
+            memory={"actual": record.memory_mb * 1024},
+        )
+
+    def inject_nmi(self, uuid: str) -> None:
+        must_act("inject_nmi", uuid, self._need("inject_nmi", uuid).power)
+
+    def set_password(self, uuid: str, user: str, password: str) -> None:  # noqa: ARG002  # a pretended guest has no users
+        must_act("set_password", uuid, self._need("set_password", uuid).power)
 
     # Snapshots and consoles
 

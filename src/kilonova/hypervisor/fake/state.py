@@ -31,6 +31,7 @@ class Record:
     """Times it was started; the console log shows them."""
     macs: tuple[str, ...] = ()
     """Of its NICs, in the order they were plugged."""
+    rescue_image: str | None = None
 
     @classmethod
     def of(cls, spec: GuestSpec, node: str) -> "Record":

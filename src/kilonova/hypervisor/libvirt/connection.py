@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import libvirt
 
 from kilonova.domain.power import PowerState
-from kilonova.hypervisor.contracts import GuestMissing, HypervisorFailed, HypervisorUnavailable
+from kilonova.hypervisor.contracts import AgentSilent, GuestMissing, HypervisorFailed, HypervisorUnavailable
 from kilonova.kit.errors import KilonovaError
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ _UNDEFINE_ALL = (
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
 _JOB_POLL_S = 0.2
+_AGENT_S = 10
 
 libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else every error is also printed
 
@@ -270,6 +271,47 @@ class LiveDomain:
         """With memory image, snapshots' metadata and NVRAM."""
         with self._errors("undefine"):
             self._raw.undefineFlags(_UNDEFINE_ALL)
+
+    def max_memory_kib(self) -> int:
+        with self._errors("info"):
+            return int(self._raw.info()[1])
+
+    def cpu_times(self) -> list[tuple[int, int]]:
+        """(virtual CPU, nanoseconds) of an active domain."""
+        with self._errors("virtual CPUs"):
+            return [(int(cpu[0]), int(cpu[2])) for cpu in self._raw.vcpus()[0]]
+
+    def memory_stats(self) -> dict[str, int]:
+        """Libvirt's own names, in KiB; what the balloon does not tell is absent."""
+        with self._errors("memory statistics"):
+            return {str(name): int(value) for name, value in self._raw.memoryStats().items()}
+
+    def block_stats(self, dev: str) -> tuple[int, int, int, int, int]:
+        """Read requests and bytes, write requests and bytes, errors (-1: unknown)."""
+        with self._errors("disk statistics"):
+            found: tuple[int, int, int, int, int] = self._raw.blockStats(dev)
+            return found
+
+    def interface_stats(self, dev: str) -> tuple[int, int, int, int, int, int, int, int]:
+        """Received bytes, packets, errors, drops; the same sent."""
+        with self._errors("interface statistics"):
+            found: tuple[int, int, int, int, int, int, int, int] = self._raw.interfaceStats(dev)
+            return found
+
+    def inject_nmi(self) -> None:
+        with self._errors("inject NMI"):
+            self._raw.injectNMI(0)
+
+    def set_password(self, user: str, password: str) -> None:
+        """By the guest's agent, which has a few seconds to answer. Raises AgentSilent."""
+        with self._errors("set password"):
+            try:
+                self._raw.agentSetResponseTimeout(_AGENT_S, 0)
+                self._raw.setUserPassword(user, password, 0)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() == libvirt.VIR_ERR_AGENT_UNRESPONSIVE:
+                    raise AgentSilent(uuid=self.uuid, reason=str(error)) from error
+                raise
 
     def abort_job(self) -> None:
         """Stop a backup, if one runs."""

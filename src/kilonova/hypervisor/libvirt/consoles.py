@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from kilonova.hypervisor.contracts import ConsoleEndpoint, NoSuchConsole
-from kilonova.hypervisor.libvirt.ground import Ground
+from kilonova.hypervisor.libvirt.connection import LiveDomain
+from kilonova.hypervisor.libvirt.ground import Ground, serial_ports
 from kilonova.hypervisor.libvirt.xml import domain as xml
 from kilonova.hypervisor.libvirt.xml.tree import read
 from kilonova.hypervisor.transitions import must_act
@@ -49,11 +50,27 @@ class ConsoleReader(Ground):
 
     def endpoint(self, uuid: str, kind: str) -> ConsoleEndpoint:
         domain = self.need(uuid)
-        if kind != "novnc" or not self.options.vnc.enabled:
+        options = self.options
+        offered = {
+            "novnc": options.vnc.enabled,
+            "spice-html5": options.spice.enabled,
+            "spice-direct": options.spice.enabled,
+            "serial": options.serial.enabled,
+        }
+        if not offered.get(kind):
             raise NoSuchConsole(kind=kind)
         must_act("console", uuid, domain.power())
+        if kind == "serial":
+            for port in serial_ports(domain):
+                return ConsoleEndpoint(kind=kind, host=options.serial.proxyclient_address, port=port)
+            raise NoSuchConsole(kind=kind)
+        return self._screen(domain, kind)
+
+    def _screen(self, domain: LiveDomain, kind: str) -> ConsoleEndpoint:
+        wanted, section = ("vnc", self.options.vnc) if kind == "novnc" else ("spice", self.options.spice)
         for screen in read(xml.Domain, domain.document()).devices.graphics:
-            if screen.type == "vnc" and screen.port and screen.port > 0:
-                host = self.options.vnc.server_proxyclient_address
-                return ConsoleEndpoint(kind=kind, host=host, port=screen.port)
+            if screen.type == wanted and screen.port and screen.port > 0:
+                tls = screen.tls_port if screen.tls_port and screen.tls_port > 0 else None
+                host = section.server_proxyclient_address
+                return ConsoleEndpoint(kind=kind, host=host, port=screen.port, tls_port=tls)
         raise NoSuchConsole(kind=kind)

@@ -1,12 +1,14 @@
 """A guest's own directory, ``<instances_path>/<uuid>``: what is in it and how it is made."""
 
+import contextlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, InvalidImage, Progress
-from kilonova.hypervisor.libvirt.builders.plan import DiskFile
+from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, ImageFacts, InvalidImage, Progress
+from kilonova.hypervisor.libvirt.builders.plan import DiskFile, is_stable
 from kilonova.hypervisor.libvirt.images import config_drive
 from kilonova.hypervisor.libvirt.images.cache import CachedImage, ImageCache
 from kilonova.hypervisor.libvirt.images.tools import DiskTool
@@ -46,15 +48,30 @@ class GuestFolder:
         return self.path / "ramdisk"
 
     @property
+    def rescue(self) -> Path:
+        return self.path / "disk.rescue"
+
+    @property
+    def rescue_kernel(self) -> Path:
+        return self.path / "kernel.rescue"
+
+    @property
+    def rescue_ramdisk(self) -> Path:
+        return self.path / "ramdisk.rescue"
+
+    @property
     def console_log(self) -> Path:
         return self.path / "console.log"
 
-    def disks(self) -> tuple[DiskFile, ...]:
-        """The disks that exist, in the guest's order."""
+    def disks(self, rescue: ImageFacts | None = None) -> tuple[DiskFile, ...]:
+        """The disks that exist, in the guest's order: a rescue disk comes first, or last of the disks if stable."""
         found = []
         for role, path in (("root", self.root), ("ephemeral", self.ephemeral), ("swap", self.swap)):
             if path.exists():
                 found.append(DiskFile(path=path, format=self.format(path), role=role))
+        if rescue is not None:
+            disk = DiskFile(path=self.rescue, format="raw", role="rescue")
+            found.insert(len(found) if is_stable(rescue) else 0, disk)
         if self.config.exists():
             found.append(DiskFile(path=self.config, format="raw", role="config"))
         return tuple(found)
@@ -70,6 +87,17 @@ class GuestFolder:
     @property
     def raw_marker(self) -> Path:
         return self.path / "disk.is-raw"
+
+    def backing_image(self, tool: DiskTool) -> str:
+        """Id of the cached image that the root disk stands on; empty for none."""
+        if not self.root.exists() or self.format(self.root) == "raw":
+            return ""
+        return Path(tool.info(self.root, "qcow2").backing_file or "").name.partition(".")[0]
+
+    def end_rescue(self) -> None:
+        """Remove the files of a rescue; missing is fine."""
+        for path in (self.rescue, self.rescue_kernel, self.rescue_ramdisk):
+            path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """All of it; missing is fine."""
@@ -96,14 +124,47 @@ class Storage:
         except ValueError as error:
             raise GuestMissing(uuid=uuid) from error
 
+    def folders(self) -> list[GuestFolder]:
+        """Of every guest that has one."""
+        found = []
+        for path in self._options.instances.glob("*-*-*-*-*"):
+            with contextlib.suppress(GuestMissing):
+                found.append(self.folder(path.name))
+        return found
+
     def make(self, spec: GuestSpec, progress: Progress) -> GuestFolder:
         """All disks of a guest, from nothing. Raises InvalidImage, NotFound, HypervisorFailed."""
         folder = self.folder(spec.uuid)
         folder.remove()
-        folder.path.mkdir(mode=0o755, parents=True)
+        return self._fill(folder, spec, progress)
+
+    def remake(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestFolder:
+        """The disks of a guest that is off, anew; its log stays, and its ephemeral disk if that is wanted."""
+        folder = self.folder(spec.uuid)
+        old = [folder.root, folder.raw_marker, folder.swap, folder.kernel, folder.ramdisk]
+        for path in old if keep_ephemeral else [*old, folder.ephemeral]:
+            path.unlink(missing_ok=True)
+        folder.end_rescue()
+        return self._fill(folder, spec, progress)
+
+    def make_rescue(self, folder: GuestFolder, image: ImageFacts, progress: Progress) -> None:
+        """The disk (and kernel) that a guest is rescued from: flat, so that nothing in the cache need outlive it."""
+        cached = self._cache.get(image, progress)
+        progress("making the rescue disk")
+        folder.end_rescue()
+        self._tool.convert(cached.path, cached.format, folder.rescue, "raw")
+        self._kernel(image.properties, folder.rescue_kernel, folder.rescue_ramdisk)
+
+    def fetch(self, image: ImageFacts | None, progress: Progress) -> None:
+        """Have an image at hand before anything is taken away for it. Raises InvalidImage."""
+        if image is not None:
+            self._cache.get(image, progress)
+
+    def _fill(self, folder: GuestFolder, spec: GuestSpec, progress: Progress) -> GuestFolder:
+        folder.path.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._root(folder, spec, progress)
         self._extra(folder, spec)
-        self._kernel(folder, spec)
+        self._kernel(spec.image.properties if spec.image else {}, folder.kernel, folder.ramdisk)
         self.refresh_config_drive(folder, spec)
         return folder
 
@@ -132,7 +193,7 @@ class Storage:
             self._tool.overlay(folder.root, cached.path, cached.format, size)
 
     def _extra(self, folder: GuestFolder, spec: GuestSpec) -> None:
-        if spec.ephemeral_gb:
+        if spec.ephemeral_gb and not folder.ephemeral.exists():
             self._tool.blank(folder.ephemeral, "raw", spec.ephemeral_gb * _GIB)
             kind = self._options.storage.default_ephemeral_format or "ext4"
             self._tool.filesystem(folder.ephemeral, kind, "ephemeral0")
@@ -140,9 +201,8 @@ class Storage:
             self._tool.blank(folder.swap, "raw", spec.swap_mb * _MIB)
             self._tool.filesystem(folder.swap, "swap", "swap")
 
-    def _kernel(self, folder: GuestFolder, spec: GuestSpec) -> None:
-        properties = spec.image.properties if spec.image else {}
-        for name, path in (("kernel_id", folder.kernel), ("ramdisk_id", folder.ramdisk)):
+    def _kernel(self, properties: Mapping[str, str], kernel: Path, ramdisk: Path) -> None:
+        for name, path in (("kernel_id", kernel), ("ramdisk_id", ramdisk)):
             if properties.get(name):
                 shutil.copyfile(self._cache.blob(properties[name]), path)
 

@@ -1,12 +1,15 @@
 """What the driver's parts stand on: link, storage, locks, and how a guest of ours is found."""
 
+import contextlib
 import functools
 import logging
+import socket
+import threading
 
 from kilonova.domain.power import PowerState
-from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, GuestState, Images
+from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, GuestState, HypervisorFailed, ImageFacts, Images
 from kilonova.hypervisor.libvirt.builders.facets import build
-from kilonova.hypervisor.libvirt.builders.plan import Plan
+from kilonova.hypervisor.libvirt.builders.plan import Plan, is_stable
 from kilonova.hypervisor.libvirt.connection import Connection, DomainGone, LiveDomain
 from kilonova.hypervisor.libvirt.folder import GuestFolder, Storage
 from kilonova.hypervisor.libvirt.images.cache import ImageCache
@@ -45,6 +48,7 @@ class Ground:
         self.cache = ImageCache(options.base, images, self.tool, force_raw=options.storage.force_raw_images)
         self.storage = Storage(options, self.cache, self.tool)
         self.locks = KeyedLocks()
+        self._ports_lock = threading.Lock()
 
     @functools.cached_property
     def arch(self) -> str:
@@ -85,18 +89,55 @@ class Ground:
             return PowerState.SHUTDOWN
         raise GuestMissing(uuid=uuid)
 
-    def define(self, spec: GuestSpec, folder: GuestFolder) -> LiveDomain:
+    def define(self, spec: GuestSpec, folder: GuestFolder, rescue: ImageFacts | None = None) -> LiveDomain:
         """Define or redefine the guest from what is wanted and what is in its folder."""
-        return self.connection.define(write(build(self.plan(spec, folder))))
+        with self._ports_lock:  # until it is defined, nobody else knows that a port is taken
+            return self.connection.define(write(build(self.plan(spec, folder, rescue))))
 
-    def plan(self, spec: GuestSpec, folder: GuestFolder) -> Plan:
+    def plan(self, spec: GuestSpec, folder: GuestFolder, rescue: ImageFacts | None = None) -> Plan:
         """What the guest's document is made from."""
+        kernel = folder.rescue_kernel if rescue and not is_stable(rescue) else folder.kernel
+        ramdisk = folder.rescue_ramdisk if rescue and not is_stable(rescue) else folder.ramdisk
         return Plan(
             spec=spec,
             options=self.options,
             arch=self.arch,
-            disks=folder.disks(),
+            disks=folder.disks(rescue),
             console_log=folder.console_log,
-            kernel=folder.kernel if folder.kernel.exists() else None,
-            ramdisk=folder.ramdisk if folder.ramdisk.exists() else None,
+            kernel=kernel if kernel.exists() else None,
+            ramdisk=ramdisk if ramdisk.exists() else None,
+            rescue=rescue,
+            serial_port=self._serial_port(spec.uuid) if self.options.serial.enabled else None,
         )
+
+    def _serial_port(self, uuid: str) -> int:
+        """The port the guest has, else the first that no guest and nobody else has. Raises HypervisorFailed."""
+        taken: dict[int, str] = {}
+        for domain in self.connection.domains():
+            with contextlib.suppress(DomainGone):
+                taken |= dict.fromkeys(serial_ports(domain), domain.uuid)
+        mine = [port for port, owner in taken.items() if owner == uuid]
+        if mine:
+            return mine[0]
+        first, _, last = self.options.serial.port_range.partition(":")
+        for port in range(int(first), int(last) + 1):
+            if port not in taken and _is_free(self.options.serial.proxyclient_address, port):
+                return port
+        reason = f"no TCP port of [serial_console] port_range {self.options.serial.port_range} is free"
+        raise HypervisorFailed(call="define", host=self.options.host, reason=reason)
+
+
+def serial_ports(domain: LiveDomain) -> list[int]:
+    """TCP ports of a domain's serial consoles."""
+    found = read(xml.Domain, domain.document()).devices.serials
+    return [port.source.service for port in found if port.source and port.source.service]
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True

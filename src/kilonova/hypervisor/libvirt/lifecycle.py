@@ -33,6 +33,19 @@ class Lifecycle(Ground):
             undo.commit()
             return state
 
+    def rebuild(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestState:
+        self.storage.fetch(spec.image, progress)
+        with self.locks.hold(spec.uuid):
+            domain = self.find(spec.uuid)
+            if domain is not None:
+                domain.pull_plug()
+                domain.forget_save()
+            folder = self.storage.remake(spec, keep_ephemeral=keep_ephemeral, progress=progress)
+            progress("starting the guest")
+            domain = self.define(spec, folder)
+            domain.start()
+            return self.state_of(domain)
+
     def destroy(self, uuid: str) -> None:
         """Files go only after the guest is surely off.
 

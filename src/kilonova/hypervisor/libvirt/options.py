@@ -50,6 +50,27 @@ class GuestDisplayOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpiceOptions:
+    """The part of section ``[spice]`` that a compute host reads."""
+
+    GROUP: ClassVar[str] = "spice"
+    enabled: bool = opt(default=False, help_text="offer SPICE consoles")
+    agent_enabled: bool = opt(default=True, help_text="give guests a channel to the SPICE agent")
+    server_listen: str = opt("127.0.0.1", "address the guests' SPICE servers bind")
+    server_proxyclient_address: str = opt("127.0.0.1", "address by which the console proxy reaches them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialOptions:
+    """The part of section ``[serial_console]`` that a compute host reads."""
+
+    GROUP: ClassVar[str] = "serial_console"
+    enabled: bool = opt(default=False, help_text="offer serial consoles")
+    port_range: str = opt("10000:20000", "TCP ports of guests' serial consoles, as first:last")
+    proxyclient_address: str = opt("127.0.0.1", "address the guests' serial consoles bind and the proxy reaches")
+
+
+@dataclass(frozen=True, kw_only=True)
 class StorageOptions:
     """The part of section ``[DEFAULT]`` that says where and how guests are stored."""
 
@@ -86,6 +107,8 @@ class DriverOptions:
     vnc: GuestDisplayOptions
     storage: StorageOptions
     image_cache: ImageCacheOptions = ImageCacheOptions()
+    spice: SpiceOptions = SpiceOptions()
+    serial: SerialOptions = SerialOptions()
 
     @property
     def uri(self) -> str:

@@ -20,7 +20,7 @@ def boot(plan: Plan, domain: xml.Domain) -> xml.Domain:
             kernel=str(plan.kernel) if plan.kernel else None,
             initrd=str(plan.ramdisk) if plan.ramdisk else None,
             cmdline=command_line,
-            boot=None if plan.kernel else xml.Boot(dev="hd"),
+            boot=None if plan.kernel or plan.stable_rescue else xml.Boot(dev="hd"),
             smbios=xml.Smbios() if x86 else None,
         ),
         on_poweroff="destroy",

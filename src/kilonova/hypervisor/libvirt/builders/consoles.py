@@ -1,28 +1,48 @@
-"""Serial port with its log, screen, keyboard and pointer."""
+"""Serial port with its log, screens, pointer, and channels to agents inside."""
 
 from dataclasses import replace
 
 from kilonova.hypervisor.libvirt.builders.plan import Plan
 from kilonova.hypervisor.libvirt.xml import domain as xml
 
+AGENT = "org.qemu.guest_agent.0"
+_YES = frozenset({"yes", "true", "1", "on"})
+
 
 def serial(plan: Plan, domain: xml.Domain) -> xml.Domain:
     """The log is appended to, so that it survives a power cycle and can be cut back in place."""
-    port = xml.Serial(
-        log=xml.LogFile(file=str(plan.console_log)),
-        target=xml.PortTarget(port=0),
-    )
+    log, target = xml.LogFile(file=str(plan.console_log)), xml.PortTarget(port=0)
+    if plan.serial_port is None:
+        port = xml.Serial(log=log, target=target)
+    else:
+        listen = xml.SerialSource(mode="bind", host=plan.options.serial.proxyclient_address, service=plan.serial_port)
+        port = xml.Serial(type="tcp", source=listen, protocol=xml.Protocol(), log=log, target=target)
     return replace(domain, devices=replace(domain.devices, serials=(port,)))
 
 
+def channels(plan: Plan, domain: xml.Domain) -> xml.Domain:
+    """Ways to programs inside: QEMU's guest agent where the image has one, SPICE's where there is a SPICE screen."""
+    found = []
+    if plan.image_property("hw_qemu_guest_agent", "no").lower() in _YES:
+        found.append(xml.Channel(type="unix", target=xml.ChannelTarget(name=AGENT)))
+    if plan.options.spice.enabled and plan.options.spice.agent_enabled:
+        found.append(xml.Channel(type="spicevmc", target=xml.ChannelTarget(name="com.redhat.spice.0")))
+    return replace(domain, devices=replace(domain.devices, channels=tuple(found)))
+
+
 def graphics(plan: Plan, domain: xml.Domain) -> xml.Domain:
-    """A VNC server on a port libvirt picks, and the pointer that lets a browser's cursor match the guest's."""
-    if not plan.options.vnc.enabled:
+    """Screens on ports libvirt picks, and the pointer that lets a browser's cursor match the guest's."""
+    offered = (("vnc", plan.options.vnc), ("spice", plan.options.spice))
+    screens = tuple(
+        xml.Graphics(type=kind, autoport=True, listen=xml.Listen(address=section.server_listen))
+        for kind, section in offered
+        if section.enabled
+    )
+    if not screens:
         return domain
-    screen = xml.Graphics(type="vnc", autoport=True, listen=xml.Listen(address=plan.options.vnc.server_listen))
     usual = "vga" if plan.arch in {"x86_64", "i686"} else "virtio"
     video = xml.Video(model=xml.VideoModel(type=plan.image_property("hw_video_model", usual)))
     inputs: tuple[xml.Input, ...] = ()
     if plan.options.storage.pointer_model == "usbtablet":
         inputs = (xml.Input(type="tablet", bus=plan.image_property("hw_input_bus", "usb")),)
-    return replace(domain, devices=replace(domain.devices, graphics=(screen,), videos=(video,), inputs=inputs))
+    return replace(domain, devices=replace(domain.devices, graphics=screens, videos=(video,), inputs=inputs))

@@ -34,9 +34,27 @@ def _disk(plan: Plan, file: DiskFile, bus: str, dev: str) -> xml.Disk:
     if file.role == "config":
         driver = xml.DiskDriver(type="raw", cache=cachemodes.get("file"))
         return xml.Disk(device="cdrom", driver=driver, source=source, target=target, readonly=True)
+    if file.role == "rescue":
+        return _rescue_disk(plan, xml.DiskDriver(type=file.format, cache=cachemodes.get("file")), source, target)
     driver = xml.DiskDriver(type=file.format, cache=cachemodes.get("file"), discard=discard)
     serial = plan.spec.uuid.replace("-", "")[:20] if file.role == "root" and bus == "virtio" else None
     return xml.Disk(driver=driver, source=source, target=target, serial=serial)
+
+
+def _rescue_disk(plan: Plan, driver: xml.DiskDriver, source: xml.DiskSource, target: xml.DiskTarget) -> xml.Disk:
+    device = plan.rescue.properties.get("hw_rescue_device", "disk") if plan.rescue else "disk"
+    order = xml.BootOrder(order=1) if plan.stable_rescue else None
+    readonly = device == "cdrom"
+    return xml.Disk(device=device, driver=driver, source=source, target=target, readonly=readonly, boot=order)
+
+
+def _bus(plan: Plan, file: DiskFile, usual: str) -> str:
+    if file.role == "config":
+        return _cdrom_bus(plan)
+    if file.role == "rescue" and plan.rescue:
+        cdrom = plan.rescue.properties.get("hw_rescue_device") == "cdrom"
+        return plan.rescue.properties.get("hw_rescue_bus", _cdrom_bus(plan) if cdrom else usual)
+    return usual
 
 
 def disks(plan: Plan, domain: xml.Domain) -> xml.Domain:
@@ -45,7 +63,7 @@ def disks(plan: Plan, domain: xml.Domain) -> xml.Domain:
     wanted = plan.image_property("hw_disk_bus", "virtio")
     made = []
     for file in plan.disks:
-        bus = _cdrom_bus(plan) if file.role == "config" else wanted
+        bus = _bus(plan, file, wanted)
         made.append(_disk(plan, file, bus, names.take(bus)))
     controllers = domain.devices.controllers
     if any(disk.target.bus == "scsi" for disk in made):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from kilonova.hypervisor.libvirt.builders.boot import boot
-from kilonova.hypervisor.libvirt.builders.consoles import graphics, serial
+from kilonova.hypervisor.libvirt.builders.consoles import channels, graphics, serial
 from kilonova.hypervisor.libvirt.builders.cpu import cpu
 from kilonova.hypervisor.libvirt.builders.disks import disks
 from kilonova.hypervisor.libvirt.builders.features import clock, features
@@ -24,6 +24,7 @@ FACETS: tuple[Callable[[Plan, Domain], Domain], ...] = (
     disks,
     nics,
     serial,
+    channels,
     graphics,
     rng,
 )

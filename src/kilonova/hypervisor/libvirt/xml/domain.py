@@ -328,9 +328,39 @@ class PortTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SerialSource:
+    TAG: ClassVar[str] = "source"
+    mode: str | None = attribute(None)
+    host: str | None = attribute(None)
+    service: int | None = attribute(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    TAG: ClassVar[str] = "protocol"
+    type: str = attribute("raw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelTarget:
+    TAG: ClassVar[str] = "target"
+    type: str = attribute("virtio")
+    name: str | None = attribute(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    TAG: ClassVar[str] = "channel"
+    type: str = attribute()
+    target: ChannelTarget | None = child()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serial:
     TAG: ClassVar[str] = "serial"
     type: str = attribute("pty")
+    source: SerialSource | None = child()
+    protocol: Protocol | None = child()
     log: LogFile | None = child()
     target: PortTarget | None = child()
 
@@ -354,6 +384,7 @@ class Graphics:
     TAG: ClassVar[str] = "graphics"
     type: str = attribute()
     port: int | None = attribute(None)
+    tls_port: int | None = attribute(None, name="tlsPort")
     autoport: bool | None = attribute(None)
     listen: Listen | None = child()
 
@@ -412,6 +443,7 @@ class Devices:
     controllers: tuple[Controller, ...] = children()
     interfaces: tuple[Interface, ...] = children()
     serials: tuple[Serial, ...] = children()
+    channels: tuple[Channel, ...] = children()
     inputs: tuple[Input, ...] = children()
     graphics: tuple[Graphics, ...] = children()
     videos: tuple[Video, ...] = children()

@@ -70,6 +70,8 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("hints", types.JsonText, nullable=False),
         sa.Column("trusted_certs", types.JsonText, nullable=True),
         sa.Column("fault", types.JsonText, nullable=True),
+        sa.Column("shelved_at", types.Stamp, nullable=True),
+        sa.Column("shelved_image", types.Name, nullable=True),
         sa.Column("access_ip_v4", types.word(39), nullable=True),
         sa.Column("access_ip_v6", types.word(39), nullable=True),
         sa.Column("root_device_name", types.Name, nullable=True),

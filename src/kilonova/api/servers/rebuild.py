@@ -1,0 +1,87 @@
+"""``rebuild``: the same server from an image anew."""
+
+from typing import Any
+
+from kilonova.api import fields
+from kilonova.api.servers import finding, image, views
+from kilonova.api.servers.create import check_limits, key_columns, keypair_of, new_password
+from kilonova.api.servers.schema import REBUILD
+from kilonova.api.servers.show import document
+from kilonova.kit import codec
+from kilonova.kit.http.endpoint import Call, Endpoint, Reply
+from kilonova.operations.rebuild import Rebuild
+
+_RULE = "os_compute_api:servers:rebuild"
+_CERTS_RULE = "os_compute_api:servers:rebuild:trusted_certs"
+_COLUMNS = {
+    "name": "name",
+    "description": "description",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+    "OS-DCF:diskConfig": "disk_config",
+    "user_data": "user_data",
+    "hostname": "hostname",
+}
+
+
+def rebuild(call: Call) -> Reply:
+    """The reply shows the server as it is going to be, with its new password."""
+    cell, row = finding.find(call, _RULE)
+    finding.unlocked(call, row)
+    body = call.body
+    found = _image(call, row, body)
+    values = _values(call, body)
+    password = body.get("adminPass") or new_password(call)
+    command = Rebuild(
+        admin_pass=password,
+        image=found if found["id"] != row["image_ref"] else None,
+        preserve_ephemeral=fields.truth(body.get("preserve_ephemeral", False)),
+    )
+    finding.acceptor(call).accept(call.context, cell, row, "rebuild", command, values=values)
+    _cell, after = finding.find(call, _RULE, service=True)
+    shown = {**after, "image_ref": found["id"], "image": codec.text(found)}
+    server = document(call, shown, views.REBUILT)
+    if call.app.api.enable_instance_password:
+        server["adminPass"] = password
+    return Reply({"server": server}, headers={"Location": server["links"][0]["href"]})
+
+
+def _image(call: Call, row: Any, body: dict[str, Any]) -> dict[str, Any]:
+    """The image to build from. Raises ImageUnusable."""
+    found = image.usable(call, image.id_of(body["imageRef"]))
+    flavor = codec.loads(row["flavor"])
+    image.check_size(found, {"memory_mb": flavor["ram"], "root_gb": flavor["disk"]})
+    return found
+
+
+def _values(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Columns that the body changes."""
+    check_limits(call, body)
+    values = {_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS}
+    if "metadata" in body:
+        values["metadata"] = codec.text(body["metadata"])
+    if not call.at_least(57):
+        files = body.get("personality")
+        values["personality"] = codec.text(files) if files else None
+    if "trusted_image_certificates" in body:
+        certs = body["trusted_image_certificates"]
+        call.demand(_CERTS_RULE, {"project_id": call.context.project_id})
+        values["trusted_certs"] = codec.text(certs) if certs is not None else None
+    if "key_name" in body:
+        with call.app.store.api.read() as connection:
+            name = body["key_name"]
+            values |= key_columns(None if name is None else keypair_of(call, connection, name))
+    return values
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/servers/{server_id}/action",
+        action="rebuild",
+        handler=rebuild,
+        body=REBUILD,
+        status=202,
+        summary="Rebuild a server from an image",
+    ),
+)

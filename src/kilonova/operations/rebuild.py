@@ -1,0 +1,61 @@
+"""Rebuilding: new disks from an image on the same host; id, ports, allocations and volumes stay."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kilonova.domain import server as states
+from kilonova.kit import codec
+from kilonova.operations.build import server_request
+from kilonova.operations.guests import specification
+from kilonova.operations.power import NotOnHost
+from kilonova.operations.work import Outcome, Refused, Row, StepFailed, Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuild:
+    """The command; names, metadata and the like are in the server's row since the accept."""
+
+    admin_pass: str | None = None
+    image: Mapping[str, Any] | None = None
+    """Facts of another image than the present one."""
+    preserve_ephemeral: bool = False
+
+
+def run(work: Work, command: Rebuild) -> Outcome:
+    """Running again, or off if it was off. An image that its host cannot run changes nothing."""
+    server = work.server()
+    host = server["host"]
+    if not host:
+        raise NotOnHost(uuid=work.uuid)
+    if command.image is not None:
+        server = _with_image(work, server, command.image)
+    arguments = {
+        "spec": specification(work, server, admin_pass=command.admin_pass),
+        "keep_ephemeral": command.preserve_ephemeral,
+    }
+
+    def rebuild() -> Any:
+        return work.tools.hosts.ask(host, "rebuild", arguments, operation=work.id)
+
+    state = work.step("host", rebuild, host=host, announce=True, save=lambda _state: {"task_state": "rebuild_spawning"})
+    if server["vm_state"] == states.STOPPED:
+        stop = {"uuid": work.uuid, "timeout": 0}
+        state = work.step("power_off", lambda: work.tools.hosts.ask(host, "stop", stop, operation=work.id), host=host)
+    after = states.STOPPED if server["vm_state"] == states.STOPPED else states.ACTIVE
+    return Outcome(vm_state=after, values={"power_state": state["power"], "launched_at": work.now(), "fault": None})
+
+
+def _with_image(work: Work, server: Row, image: Mapping[str, Any]) -> Row:
+    """The server's image is the new one from here on. Raises Refused when its host may not run that."""
+    columns = {"image_ref": image["id"], "image": codec.text(image)}
+    changed = {**server, **columns}
+
+    def check() -> None:
+        work.tools.chooser.check_rebuild(server_request(changed), server["host"], server["node"])
+
+    try:
+        work.step("schedule", check, save=lambda _nothing: columns)
+    except StepFailed as error:
+        raise Refused(reason=str(error)) from error
+    return changed
