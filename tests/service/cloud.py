@@ -104,6 +104,7 @@ class Cloud:
             networks=self.networks,
             resources=self.resources,
             volumes=self.volumes,
+            placer=self.tools.chooser,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
             nodes=FakeNodes(),

@@ -27,7 +27,7 @@ from kilonova.api import (
     usage_audit,
     versions,
 )
-from kilonova.api.ext import idempotency
+from kilonova.api.ext import dry_run, events, idempotency, openapi, why
 from kilonova.api.microversions import VERSIONING
 from kilonova.api.paths import Paths, admit
 from kilonova.api.proxies import (
@@ -36,7 +36,6 @@ from kilonova.api.proxies import (
     image_metadata,
     images,
     networks,
-    volumes,
     volumes_boot,
 )
 from kilonova.api.proxies import security_groups as project_security_groups
@@ -113,11 +112,13 @@ MODULES: tuple[ModuleType, ...] = (
     floating_ips,
     project_security_groups,
     baremetal_nodes,
-    volumes,
     aggregate_images,
     hosts,
     tenant_usage,
     usage_audit,
+    events,
+    why,
+    dry_run,
 )
 """Each has ENDPOINTS."""
 
@@ -125,7 +126,7 @@ MODULES: tuple[ModuleType, ...] = (
 def endpoints() -> list[Endpoint]:
     """The whole routing table."""
     table = list(itertools.chain.from_iterable(cast("tuple[Endpoint, ...]", module.ENDPOINTS) for module in MODULES))
-    return [*table, *volumes_boot.aliases(table)]
+    return [*table, *volumes_boot.aliases(table), *openapi.endpoints(endpoints)]
 
 
 def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Application:

@@ -111,6 +111,8 @@ class Compute:
     """clients.cinder contract."""
     nodes: Any = None
     """clients.ironic contract."""
+    placer: Any = None
+    """operations.placing.Placer: to say what it would choose."""
     hosts: Any = None
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None

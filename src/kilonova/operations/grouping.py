@@ -15,6 +15,7 @@ from kilonova.operations.work import Work
 from kilonova.scheduling.request import GroupFacts, ServerRequest
 from kilonova.store import server_groups as group_rows
 from kilonova.store import servers
+from kilonova.store.cells import Store
 
 _TURNS = 8
 
@@ -35,9 +36,9 @@ def placed_within_group(
         return found
     for turn in range(_TURNS):
         with placer.group_lock(group_uuid):
-            found = placer.place(request(group_facts(work, group_uuid)))
+            found = placer.place(request(group_facts(work.tools.store, group_uuid, work.uuid)))
             _move(work, found["host"], found["node"])
-            if _keeps(group_facts(work, group_uuid), found["host"]):
+            if _keeps(group_facts(work.tools.store, group_uuid, work.uuid), found["host"]):
                 return found
             _move(work, None, None)
             placer.release(work.uuid)
@@ -59,14 +60,13 @@ def _keeps(group: GroupFacts | None, host: str) -> bool:
     return True
 
 
-def group_facts(work: Work, group_uuid: str) -> GroupFacts | None:
-    """The group and where its other members are; None when the group is gone."""
-    store = work.tools.store
+def group_facts(store: Store, group_uuid: str, besides: str | None = None) -> GroupFacts | None:
+    """The group and where its members are, ``besides`` one; None when the group is gone."""
     with store.api.read() as connection:
         group = group_rows.get(connection, group_uuid)
         if group is None:
             return None
-        members = [member for member in group_rows.members(connection, group_uuid) if member != work.uuid]
+        members = [member for member in group_rows.members(connection, group_uuid) if member != besides]
     hosts: dict[str, int] = {}
     for cell in store.cells:
         with cell.database.read() as connection:

@@ -28,6 +28,8 @@ from kilonova.store.cells import Cell, Store
 _FRESH_SECONDS = 5.0
 _RACES = 5
 _OF_IMAGES = frozenset({"ImagePropertiesFilter", "AggregateImagePropertiesIsolation", "IsolatedHostsFilter"})
+Query = list[tuple[str, str]]
+"""Of GET /allocation_candidates."""
 
 
 class Placer:
@@ -54,15 +56,15 @@ class Placer:
     def place(self, request: ServerRequest) -> dict[str, Any]:
         """Choose a host for the one server of ``request`` and claim its resources there.
 
-        Returns JSON: host, node, zone, provider, allocations, failed_builds (of the node, so far).
+        Returns JSON: host, node, zone, provider, allocations, failed_builds (of the node, so far), why (a tally).
         Raises NoValidHost, which says why.
         """
         consumer = request.server_uuids[0]
         for _ in range(_RACES):
-            targets = self._targets(request)
+            targets, why = self._targets(request)
             for target in targets:
                 if self._claim(consumer, target, request):
-                    return self._placed(target)
+                    return {**self._placed(target), "why": why}
         raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
 
     def check_rebuild(self, request: ServerRequest, host: str, node: str) -> None:
@@ -94,7 +96,38 @@ class Placer:
         """Give the server's resources back."""
         self._placement.release(consumer)
 
-    def _targets(self, request: ServerRequest) -> list[Target]:
+    def rehearse(self, request: ServerRequest) -> tuple[int, dict[str, Any], str]:
+        """How many of the request's servers would find a host now, the tally of the last look, and the words for it.
+
+        Nothing is claimed.
+        """
+        try:
+            query, candidates, hosts = self._offers(request)
+        except NoValidHost as error:
+            return 0, {"candidates": 0, "known": 0, "filters": []}, str(error)
+        try:
+            selection = self._chooser.select(candidates, hosts, request, self._random)
+        except NoValidHost as error:
+            told = error if len(candidates) else self._explained(error, query)
+            explanation = error.explanation
+            return (explanation.round, explanation.tally(), str(told)) if explanation else (0, {}, str(told))
+        return len(selection.servers), selection.explanation.tally(), ""
+
+    def _targets(self, request: ServerRequest) -> tuple[list[Target], dict[str, Any]]:
+        query, candidates, hosts = self._offers(request)
+        try:
+            selection = self._chooser.select(candidates, hosts, request, self._random)
+        except NoValidHost as error:
+            raise error if len(candidates) else self._explained(error, query) from None
+        chosen = selection.servers[0]
+        return [chosen.chosen, *chosen.alternates], selection.explanation.tally()
+
+    def _explained(self, error: NoValidHost, query: Query) -> NoValidHost:
+        why = self._placement.why_none(query)
+        return error.because(why) if why else error
+
+    def _offers(self, request: ServerRequest) -> tuple[Query, CandidateSet, list[HostState]]:
+        """The search, what Placement found, and what is known of the hosts."""
         everywhere, by_host = self._host_aggregates()
         facts = DeploymentFacts(
             aggregates=everywhere,
@@ -105,13 +138,7 @@ class Placer:
         found = self._placement.candidates(query)
         reply = _as_reply(found)
         roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
-        hosts = self._host_states(roots, found, by_host)
-        try:
-            chosen = self._chooser.select(CandidateSet(reply), hosts, request, self._random).servers[0]
-        except NoValidHost as error:
-            why = None if found.requests else self._placement.why_none(query)
-            raise error.because(why) if why else error from None
-        return [chosen.chosen, *chosen.alternates]
+        return query, CandidateSet(reply), self._host_states(roots, found, by_host)
 
     def _claim(self, consumer: str, target: Target, request: ServerRequest) -> bool:
         wanted = Allocation(

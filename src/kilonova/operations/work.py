@@ -192,7 +192,8 @@ class Work:
             raise
         except Exception as error:
             words = str(error) if isinstance(error, KilonovaError) else f"{type(error).__name__}: {error}"
-            self._end(ended, {"error": words})
+            facts = getattr(error, "facts", None)
+            self._end(ended, {"error": words, "result": None if facts is None else codec.text(facts)})
             self._reach(f"{name}:failed")
             raise StepFailed(reason=words) from error
         self._reach(f"{name}:done")

@@ -1,6 +1,6 @@
 """What can go wrong while choosing a host."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kilonova.kit.errors import Invalid, Unavailable
 
@@ -13,6 +13,11 @@ class NoValidHost(Invalid):
 
     template = "No valid host was found. {reason}"
     explanation: "Explanation | None" = None
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What the journal keeps of it."""
+        return None if self.explanation is None else self.explanation.tally()
 
     def because(self, why: str) -> "NoValidHost":
         """The same with more words."""

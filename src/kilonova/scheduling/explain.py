@@ -63,6 +63,14 @@ class Explanation:
             if stage.reason is not None and stage.refused
         }
 
+    def tally(self) -> dict[str, Any]:
+        """Numbers alone, for the journal: hosts left by each filter, and why, where it refused some."""
+        return {
+            "candidates": self.candidates,
+            "known": self.known,
+            "filters": [[s.name, s.after, *([s.user_words] if s.after < s.before else [])] for s in self.stages],
+        }
+
     def document(self) -> dict[str, Any]:
         """All of it as plain JSON values, for operators."""
         return {

@@ -20,13 +20,10 @@ from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
 from kilonova.operations.journal import Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions, PrecacheOptions
-from kilonova.operations.placing import Placer
 from kilonova.operations.vendor_data import VendorDataOptions
 from kilonova.operations.work import Checkpoint, Tools
-from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
-from kilonova.scheduling.select import Chooser
 from kilonova.services import program
-from kilonova.services.parts import Liveness, open_store
+from kilonova.services.parts import Liveness, open_store, placer_of
 from kilonova.services.process import Neighbours, ProcessOptions, bus_of, neighbours
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
@@ -35,15 +32,6 @@ from kilonova.store.cells import Store
 LOG = logging.getLogger(__name__)
 TOPIC = "conductor"
 BINARY = "nova-conductor"
-
-
-def scheduling_options(configuration: Configuration) -> SchedulingOptions:
-    """The sections of the choice of a host."""
-    return SchedulingOptions(
-        configuration.section(SchedulerOptions),
-        configuration.section(FilterOptions),
-        configuration.section(MetricsOptions),
-    )
 
 
 def tools_of(
@@ -58,9 +46,7 @@ def tools_of(
     """Everything operations are handed."""
     options = configuration.section(ConductorOptions)
     turn = clock or SystemClock()
-    chooser = Chooser.of(scheduling_options(configuration))
-    zone = options.default_availability_zone
-    placer = Placer(store, others.resources, chooser, turn, down_after=options.service_down_time, zone=zone)
+    placer = placer_of(configuration, store, others, turn)
     hosts = Hosts(bus, Liveness(store, turn, options.service_down_time))
     extra: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
     return Tools(

@@ -11,6 +11,9 @@ from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Bus
 from kilonova.operations.hosts import Hosts
+from kilonova.operations.placing import Placer
+from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
+from kilonova.scheduling.select import Chooser
 from kilonova.services.process import Neighbours
 from kilonova.store import cells
 from kilonova.store import hosts as host_rows
@@ -48,6 +51,7 @@ def api_parts(
         resources=others.resources,
         volumes=others.volumes,
         nodes=others.nodes,
+        placer=placer_of(configuration, store, others, clock),
         hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
         bell=bell,
         doorbell=lambda servers: bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
@@ -56,6 +60,23 @@ def api_parts(
         ),
         console=ConsoleUrls(configuration.section(ConsoleUrlOptions), configuration.section(TokenOptions)),
     )
+
+
+def scheduling_options(configuration: Configuration) -> SchedulingOptions:
+    """The sections of the choice of a host."""
+    return SchedulingOptions(
+        configuration.section(SchedulerOptions),
+        configuration.section(FilterOptions),
+        configuration.section(MetricsOptions),
+    )
+
+
+def placer_of(configuration: Configuration, store: Store, others: Neighbours, clock: Clock) -> Placer:
+    """What chooses hosts. Raises BadSchedulerOption."""
+    options = configuration.section(ComputeOptions)
+    chooser = Chooser.of(scheduling_options(configuration))
+    zone = options.default_availability_zone
+    return Placer(store, others.resources, chooser, clock, down_after=options.service_down_time, zone=zone)
 
 
 class Liveness:

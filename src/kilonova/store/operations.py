@@ -11,8 +11,7 @@ from kilonova.store.cell_tables import operations, steps
 _O = operations.c
 _S = steps.c
 OPEN = ("queued", "running")
-_MOST_CHANGED = 1000
-"""Rows of one look at what changed."""
+MOST_CHANGED = 5000
 _STEP_COLUMNS = ("operation_id", "name", "host", "started_at", "finished_at", "result", "error")
 
 
@@ -208,11 +207,14 @@ def of_request(connection: Connection, request_id: str) -> list[Row]:
 
 
 def changed(connection: Connection, since: str, project_id: str | None, hidden: Collection[str]) -> list[Row]:
-    """Operations (of a project, or of all for None) that changed at or after a moment, oldest change first."""
+    """Operations (of a project, or of all for None) that changed at or after a moment, oldest change first.
+
+    At most ``MOST_CHANGED`` at a time.
+    """
     query = sa.select(operations).where(_O.updated_at >= since, _O.verb.not_in(hidden))
     if project_id is not None:
         query = query.where(_O.project_id == project_id)
-    return rows(connection, query.order_by(_O.updated_at, _O.seq).limit(_MOST_CHANGED))
+    return rows(connection, query.order_by(_O.updated_at, _O.seq).limit(MOST_CHANGED))
 
 
 def waiting(connection: Connection, server_uuids: Collection[str], verb: str) -> set[str]:
