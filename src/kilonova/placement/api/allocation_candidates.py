@@ -18,11 +18,13 @@ def index(call: Call) -> Reply:
     """Ways to serve a request, and the providers that take part."""
     demand = parse_demand(call.query, call.version[1])
     found = wired(call).search.find(demand)
-    requests = [_request(call, one, found) for one in found.candidates]
+    shown: dict[int, Any] = {}
+    requests = [_request(call, one, found, shown) for one in found.candidates]
     return dated(call, {"allocation_requests": requests, "provider_summaries": _summaries(call, demand, found)})
 
 
-def _request(call: Call, candidate: Candidate, found: Found) -> dict[str, Any]:
+def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, Any]) -> dict[str, Any]:
+    """``shown`` keeps what was made of each mapping of resources: most candidates have the same."""
     cards = found.cards
     if not call.at_least(12):
         return {
@@ -31,9 +33,13 @@ def _request(call: Call, candidate: Candidate, found: Found) -> dict[str, Any]:
                 for i, resources in candidate.allocations.items()
             ]
         }
-    request: dict[str, Any] = {
-        "allocations": {cards[i].uuid: {"resources": resources} for i, resources in candidate.allocations.items()}
-    }
+    allocations = {}
+    for i, resources in candidate.allocations.items():
+        one = shown.get(id(resources))
+        if one is None:
+            one = shown[id(resources)] = codec.Fragment(codec.dumps({"resources": resources}))
+        allocations[cards[i].uuid] = one
+    request: dict[str, Any] = {"allocations": allocations}
     if call.at_least(34):
         request["mappings"] = {suffix: [cards[i].uuid for i in ids] for suffix, ids in candidate.mappings.items()}
     return request
@@ -41,7 +47,7 @@ def _request(call: Call, candidate: Candidate, found: Found) -> dict[str, Any]:
 
 def _summaries(call: Call, demand: Demand, found: Found) -> dict[str, Any]:
     """Whole trees from 1.29, before only who takes part."""
-    part = {i for one in found.candidates for i in one.providers}
+    part = {i for one in found.candidates for ids in one.mappings.values() for i in ids}
     cards = found.cards
     if not demand.nested:
         return {cards[i].uuid: _summary(call, demand, cards[i]) for i in sorted(part)}

@@ -25,6 +25,9 @@ from kilonova.placement.domain.topology import Provider, Tree
 Strategy = Literal["depth-first", "breadth-first"]
 
 
+_ANYTHING = Condition()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One way: what each provider gives, and which providers serve which group (suffix → ids)."""
@@ -48,12 +51,18 @@ def candidates(
     ``depth-first`` takes all of one tree before the next, ``breadth-first`` one of each tree in turn. With ``rng`` the
     choices within a tree come in random order. ``Condition.in_tree`` must hold the id of the tree's root as text.
     """
-    ways = (in_tree(demand, tree, rng) for tree in trees)
     if strategy == "breadth-first":
-        yield from _in_turn(ways)
-    else:
-        for way in ways:
-            yield from way
+        yield from _in_turn(in_tree(demand, tree, rng) for tree in trees)
+        return
+    plain = _is_plain(demand)
+    for tree in trees:
+        if _is_flat(demand, tree):
+            # Most trees of most clouds: a generator for each would cost more than the rest.
+            candidate = _alone(demand, tree.root, plain=plain)
+            if candidate is not None:
+                yield candidate
+        else:
+            yield from in_tree(demand, tree, rng)
 
 
 def distinct(found: Iterable[Candidate], demand: Demand, seen: set[object] | None = None) -> Iterator[Candidate]:
@@ -87,12 +96,12 @@ def _in_turn(ways: Iterable[Iterator[Candidate]]) -> Iterator[Candidate]:
 
 def in_tree(demand: Demand, tree: Tree, rng: random.Random | None = None) -> Iterator[Candidate]:
     """The candidates of one tree."""
-    if not tree.root.has_traits(demand.root):
+    if _is_flat(demand, tree):
+        candidate = _alone(demand, tree.root, plain=_is_plain(demand))
+        if candidate is not None:
+            yield candidate
         return
-    if len(tree.providers) == 1 and not tree.shared and len(demand.groups) == 1 and not demand.same_subtree:
-        if _alone(demand.groups[0], tree.root):
-            group = demand.groups[0]
-            yield Candidate({tree.root.id: group.resources}, {group.suffix: (tree.root.id,)}, tree.root.id)
+    if not tree.root.has_traits(demand.root):
         return
     choices = _choices(demand, tree)
     if any(not choice.options for choice in choices):
@@ -106,13 +115,30 @@ def in_tree(demand: Demand, tree: Tree, rng: random.Random | None = None) -> Ite
         yield _candidate(choices, assigned, tree)
 
 
-def _alone(group: Group, provider: Provider) -> bool:
-    if not group.resources or not _meets(group, provider, provider):
-        return False
-    if not all(names & provider.traits for names in group.condition.required):
-        return False
+def _is_flat(demand: Demand, tree: Tree) -> bool:
+    """One provider is all there is, for one group."""
+    return len(tree.providers) == 1 and not tree.shared and len(demand.groups) == 1 and not demand.same_subtree
+
+
+def _is_plain(demand: Demand) -> bool:
+    """Resources alone, on any provider?"""
+    return demand.root == _ANYTHING and all(group.condition == _ANYTHING for group in demand.groups)
+
+
+def _alone(demand: Demand, provider: Provider, *, plain: bool) -> Candidate | None:
+    group = demand.groups[0]
+    if not group.resources:
+        return None
     stocks = provider.stocks
-    return all(name in stocks and stocks[name].offers(amount) for name, amount in group.resources.items())
+    for name, amount in group.resources.items():
+        stock = stocks.get(name)
+        if stock is None or not stock.offers(amount):
+            return None
+    if not plain and not (
+        provider.has_traits(demand.root) and provider.has_traits(group.condition) and _meets(group, provider, provider)
+    ):
+        return None
+    return Candidate({provider.id: group.resources}, {group.suffix: (provider.id,)}, provider.id)
 
 
 def _meets(group: Group, provider: Provider, root: Provider | None) -> bool:

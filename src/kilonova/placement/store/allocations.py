@@ -28,6 +28,47 @@ C = t.consumers.c
 INV = t.inventories.c
 P = t.providers.c
 _SLOTS_A_STATEMENT = 64
+_MOST_REMEMBERED = 100_000
+
+
+def _several(name: str, of: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=of, expanding=True)
+
+
+# Statements of each claim, put together once.
+_PRESENT = (
+    sa.select(C.id, C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, A.provider_id, A.class_id, A.used)
+    .outerjoin(t.allocations, A.consumer_id == C.id)
+    .where(C.uuid.in_(_several("uuids", sa.String())))
+)
+_STOCKS = (
+    sa.select(P.id, P.uuid, INV.class_id, INV.capacity, INV.used, INV.min_unit, INV.max_unit, INV.step_size)
+    .outerjoin(t.inventories, sa.and_(INV.provider_id == P.id, INV.class_id.in_(_several("classes", sa.Integer()))))
+    .where(P.uuid.in_(_several("uuids", sa.String())))
+)
+_NEW_CONSUMER = sa.insert(t.consumers)
+_NEW = sa.insert(t.allocations)
+_DROP = sa.delete(t.allocations).where(A.consumer_id.in_(_several("ids", t.BIG_ID)))
+_FORGET = sa.delete(t.consumers).where(C.id.in_(_several("ids", t.BIG_ID)))
+_CONSUMER_IDS = sa.select(C.uuid, C.id).where(C.uuid.in_(_several("uuids", sa.String())))
+_OF_CONSUMER = (
+    sa.select(
+        C.uuid,
+        C.generation,
+        C.project_id,
+        C.user_id,
+        C.consumer_type,
+        A.class_id,
+        A.used,
+        A.updated_at,
+        P.uuid.label("provider"),
+        P.generation.label("provider_generation"),
+    )
+    .join(A.consumer_id.table, A.consumer_id == C.id)
+    .join(t.providers, P.id == A.provider_id)
+    .where(C.uuid == sa.bindparam("consumer"))
+    .order_by(P.id, A.class_id)
+)
 
 
 @dataclass(slots=True)
@@ -72,25 +113,13 @@ class Allocations:
         self._clock = clock
         self._classes = classes
         self._placeholder = placeholder
+        self._ids: dict[str, int] = {}
+        """Of providers, by uuid: an id never gets another uuid, and one that is gone updates no row."""
 
     def of_consumer(self, uuid: str) -> Consumer | None:
         """None when it holds nothing."""
-        columns = (
-            A.class_id,
-            A.used,
-            A.updated_at,
-            P.uuid.label("provider"),
-            P.generation.label("provider_generation"),
-        )
-        query = (
-            sa.select(C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, *columns)
-            .join(A.consumer_id.table, A.consumer_id == C.id)
-            .join(t.providers, P.id == A.provider_id)
-            .where(C.uuid == uuid)
-            .order_by(P.id, A.class_id)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_OF_CONSUMER, {"consumer": uuid}).all()
             names = self._classes.names(connection, {row.class_id for row in rows})
         return _consumer(rows, names)
 
@@ -116,6 +145,13 @@ class Allocations:
 
         Raises NoSuchProvider, UnknownNames, ConcurrentUpdate, ClaimRefused.
         """
+        if all(claim.generation is None for claim in claims):
+            try:
+                self._database.transact(lambda connection: self._apply_new(connection, claims))
+            except _Otherwise:
+                pass
+            else:
+                return
         self._database.transact(lambda connection: self.apply(connection, claims))
 
     def release(self, consumer: str) -> bool:
@@ -142,16 +178,32 @@ class Allocations:
         check_room(places, _changes(present, wanted))
         self._write(connection, claims, present, wanted)
 
-    def _present(self, connection: Connection, uuids: Sequence[str]) -> dict[str, _Present]:
-        query = (
-            sa.select(
-                C.id, C.uuid, C.generation, C.project_id, C.user_id, C.consumer_type, A.provider_id, A.class_id, A.used
-            )
-            .outerjoin(t.allocations, A.consumer_id == C.id)
-            .where(C.uuid.in_(uuids))
+    def _apply_new(self, connection: Connection, claims: Sequence[Claim]) -> None:
+        """``apply`` for consumers that must be new, on providers met before.
+
+        Nothing need be read: the guard of each statement tells whether all is as hoped. Raises _Otherwise when it is
+        not; ``apply`` finds out why.
+        """
+        classes = self._classes.demand(
+            connection, sorted({n for claim in claims for resources in claim.allocations.values() for n in resources})
         )
+        wanted: dict[str, dict[Slot, int]] = {}
+        for claim in claims:
+            for uuid, resources in claim.allocations.items():
+                for name, amount in resources.items():
+                    wanted.setdefault(claim.consumer, {})[self._ids.get(uuid, 0), classes[name]] = amount
+        slots = [slot for of_one in wanted.values() for slot in of_one]
+        # The guard sees the change of an inventory; with one claim on each it is what that one asks for.
+        if len(wanted) != len(claims) or len(set(slots)) != len(slots) or any(not slot[0] for slot in slots):
+            raise _Otherwise
+        try:
+            self._write(connection, claims, {}, wanted, units=True)
+        except (DatabaseBusy, ConcurrentUpdate) as error:
+            raise _Otherwise from error
+
+    def _present(self, connection: Connection, uuids: Sequence[str]) -> dict[str, _Present]:
         found: dict[str, _Present] = {}
-        for row in connection.execute(query):
+        for row in connection.execute(_PRESENT, {"uuids": list(uuids)}):
             owner = (row.project_id, row.user_id, row.consumer_type)
             consumer = found.setdefault(row.uuid, _Present(row.id, row.generation, owner))
             if row.provider_id is not None:
@@ -171,6 +223,9 @@ class Allocations:
         missing = [uuid for uuid in uuids if uuid not in stocks]
         if missing:
             raise NoSuchProvider(uuid=missing[0])
+        if len(self._ids) > _MOST_REMEMBERED:
+            self._ids = {}
+        self._ids.update((uuid, provider_id) for uuid, (provider_id, _) in stocks.items())
         places: dict[Slot, Place] = {}
         wanted: dict[str, dict[Slot, int]] = {}
         for claim in claims:
@@ -188,6 +243,8 @@ class Allocations:
         claims: Sequence[Claim],
         present: Mapping[str, _Present],
         wanted: Mapping[str, Mapping[Slot, int]],
+        *,
+        units: bool = False,
     ) -> None:
         now = self._clock.now()
         ids = self._write_consumers(
@@ -198,20 +255,20 @@ class Allocations:
         }
         if touched:
             bump_generations(connection, touched, now)
-        _use(connection, _changes(present, wanted))
+        _use(connection, _changes(present, wanted), units=units)
         held = sorted(p.id for p in present.values() if p.slots)
         if held:
-            connection.execute(sa.delete(t.allocations).where(A.consumer_id.in_(held)))
+            connection.execute(_DROP, {"ids": held})
         rows = [
             {"consumer_id": ids[uuid], "provider_id": slot[0], "class_id": slot[1], "used": amount, "updated_at": now}
             for uuid, slots in wanted.items()
             for slot, amount in sorted(slots.items())
         ]
         if rows:
-            connection.execute(sa.insert(t.allocations), rows)
+            connection.execute(_NEW, rows)
         empty = sorted(p.id for uuid, p in present.items() if uuid not in wanted)
         if empty:
-            connection.execute(sa.delete(t.consumers).where(C.id.in_(empty)))
+            connection.execute(_FORGET, {"ids": empty})
 
     def _write_consumers(
         self, connection: Connection, claims: Sequence[Claim], present: Mapping[str, _Present], now: datetime
@@ -241,14 +298,17 @@ class Allocations:
         ]
         try:
             if len(rows) == 1:
-                result = connection.execute(sa.insert(t.consumers).values(**rows[0]))
-                own = result.inserted_primary_key
+                own = connection.execute(_NEW_CONSUMER, rows[0]).inserted_primary_key
                 return {fresh[0].consumer: own[0]}  # type: ignore[index]  # an insert of one row has it
-            connection.execute(sa.insert(t.consumers), rows)
+            connection.execute(_NEW_CONSUMER, rows)
         except IntegrityError as error:
             _raise_raced(fresh, error)
         uuids = [claim.consumer for claim in fresh]
-        return {row.uuid: row.id for row in connection.execute(sa.select(C.uuid, C.id).where(C.uuid.in_(uuids)))}
+        return {row.uuid: row.id for row in connection.execute(_CONSUMER_IDS, {"uuids": uuids})}
+
+
+class _Otherwise(Exception):
+    """Something is not as a claim hoped."""
 
 
 def _raise_raced(claims: Sequence[Claim], error: Exception | None = None) -> None:
@@ -296,21 +356,16 @@ def _stocks(
     connection: Connection, uuids: Sequence[str], class_ids: Sequence[int]
 ) -> dict[str, tuple[int, dict[int, Stock]]]:
     """Provider uuid → (id, stock by class id)."""
-    query = (
-        sa.select(P.id, P.uuid, INV.class_id, INV.capacity, INV.used, INV.min_unit, INV.max_unit, INV.step_size)
-        .outerjoin(t.inventories, sa.and_(INV.provider_id == P.id, INV.class_id.in_(class_ids)))
-        .where(P.uuid.in_(uuids))
-    )
     found: dict[str, tuple[int, dict[int, Stock]]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_STOCKS, {"uuids": list(uuids), "classes": list(class_ids)}):
         _, stocks = found.setdefault(row.uuid, (row.id, {}))
         if row.class_id is not None:
             stocks[row.class_id] = Stock(row.capacity, row.used, row.min_unit, row.max_unit, row.step_size)
     return found
 
 
-def _use(connection: Connection, deltas: Mapping[Slot, int]) -> None:
-    """Change ``used`` of each inventory, growing ones only within their capacity.
+def _use(connection: Connection, deltas: Mapping[Slot, int], *, units: bool) -> None:
+    """Change ``used`` of each inventory, growing ones only within their capacity; ``units``: by what one may take.
 
     Raises DatabaseBusy when one did not fit: others came first, and the next attempt reads what they left.
     """
@@ -322,12 +377,12 @@ def _use(connection: Connection, deltas: Mapping[Slot, int]) -> None:
             for i, ((provider_id, class_id), delta) in enumerate(part)
             for name, value in ((f"p{i}", provider_id), (f"c{i}", class_id), (f"d{i}", delta))
         }
-        if connection.execute(_guarded(len(part)), values).rowcount != len(part):
+        if connection.execute(_guarded(len(part), units=units), values).rowcount != len(part):
             raise DatabaseBusy(reason="inventories were claimed by other requests meanwhile")
 
 
-@functools.lru_cache(maxsize=_SLOTS_A_STATEMENT)
-def _guarded(count: int) -> sa.Update:
+@functools.lru_cache(maxsize=2 * _SLOTS_A_STATEMENT)
+def _guarded(count: int, *, units: bool) -> sa.Update:
     """One UPDATE of ``count`` inventories; binds p0, c0, d0 … (provider, class, difference)."""
 
     def row(i: int) -> sa.ColumnElement[bool]:
@@ -340,8 +395,14 @@ def _guarded(count: int) -> sa.Update:
         return sa.bindparam(f"d{i}", type_=sa.BigInteger)
 
     change = sa.case(*((row(i), delta(i)) for i in range(count)), else_=0)
-    fits = [sa.and_(row(i), sa.or_(INV.used + delta(i) <= INV.capacity, delta(i) < 0)) for i in range(count)]
-    return sa.update(t.inventories).where(sa.or_(*fits)).values(used=INV.used + change)
+
+    def fits(i: int) -> sa.ColumnElement[bool]:
+        if units:
+            whole = delta(i) % INV.step_size == 0
+            return sa.and_(row(i), INV.claimable >= delta(i), INV.min_unit <= delta(i), whole)
+        return sa.and_(row(i), sa.or_(INV.used + delta(i) <= INV.capacity, delta(i) < 0))
+
+    return sa.update(t.inventories).where(sa.or_(*(fits(i) for i in range(count)))).values(used=INV.used + change)
 
 
 def _consumer(rows: Sequence[Any], names: Mapping[int, str]) -> Consumer | None:

@@ -186,8 +186,17 @@ class _Run:
 
     def _trees(self, stamps: Mapping[int, Mapping[int, str]]) -> list[Tree]:
         """These trees, with what is shared with them."""
-        self._load({root: members for root, members in stamps.items() if root not in self.found.members})
-        trees = {tree.root.id: tree for tree in grow(self.providers[i] for r in stamps for i in self.found.members[r])}
+        fresh = {root: members for root, members in stamps.items() if root not in self.found.members}
+        self._load(fresh)
+        trees: dict[int, Tree] = {}
+        several: list[Provider] = []
+        for root in stamps:
+            members = [self.providers[i] for i in self.found.members[root]]
+            if len(members) == 1 and members[0].id == root == members[0].root_id:
+                trees[root] = Tree(members[0], (members[0],))
+            else:
+                several += members
+        trees.update((tree.root.id, tree) for tree in grow(several))
         if self.wanted.sharing:
             for tree in trees.values():
                 own = frozenset().union(*(p.aggregates for p in tree.providers))
@@ -201,13 +210,14 @@ class _Run:
         stamps = {i: mark for members in trees.values() for i, mark in members.items()}
         cards = self.shelf.get(self.connection, stamps)
         self.found.cards.update(cards)
+        whole = len(cards) == len(stamps)
         for root, members in trees.items():
-            self.found.members[root] = [i for i in sorted(members) if i in cards]
+            self.found.members[root] = sorted(members) if whole else sorted(members.keys() & cards.keys())
         relevant = self.wanted.demand.aggregates.union(extra, *(s.aggregates for s in self.wanted.sharing))
         aggregates = self._aggregates_of(sorted(trees), relevant)
-        for i, card in cards.items():
-            mine = aggregates.get(i)
-            self.providers[i] = card.provider if mine is None else replace(card.provider, aggregates=frozenset(mine))
+        self.providers.update((i, card.provider) for i, card in cards.items())
+        for i in aggregates.keys() & cards.keys():
+            self.providers[i] = replace(cards[i].provider, aggregates=frozenset(aggregates[i]))
 
     def _aggregates_of(self, roots: Sequence[int], uuids: Collection[str]) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}

@@ -101,10 +101,16 @@ def claim_generation(connection: Connection, provider: ProviderRow, expected: in
     return seen + 1
 
 
+_MOVE_ON = (
+    sa.update(t.providers)
+    .where(P.id.in_(sa.bindparam("ids", type_=sa.Integer, expanding=True)))
+    .values(generation=P.generation + 1, updated_at=sa.bindparam("now", type_=sa.DateTime))
+)
+
+
 def bump_generations(connection: Connection, ids: Collection[int], now: datetime) -> None:
     """Move several generations on, whatever they are. Raises DatabaseBusy when one of the providers is gone."""
-    change = sa.update(t.providers).where(P.id.in_(sorted(ids))).values(generation=P.generation + 1, updated_at=now)
-    if connection.execute(change).rowcount != len(ids):
+    if connection.execute(_MOVE_ON, {"ids": sorted(ids), "now": now}).rowcount != len(ids):
         raise DatabaseBusy(reason="a resource provider was deleted meanwhile")
 
 
