@@ -55,6 +55,11 @@ _SECTIONS: list[type[Any]] = []
 """Classes with options, as far as their modules are loaded: where options are found that others name by ``$``."""
 
 
+def declared() -> list[type[Any]]:
+    """Classes with options, as far as their modules are loaded."""
+    return list(_SECTIONS)
+
+
 class _Declared(dataclasses.Field[Any]):
     """A field that tells of the class it is in."""
 
@@ -173,13 +178,19 @@ class Configuration:
         return found
 
 
-def unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -> list[str]:
+def unknown(
+    configuration: Configuration,
+    known_sections: Iterable[type[Any]],
+    elsewhere: Iterable[tuple[str, type[Any]]] = (),
+) -> list[str]:
     """``[section] option`` of everything in the files that none of the sections declares, in order.
+
+    ``elsewhere``: classes that are read from a section that they do not name themselves.
 
     Sections of libraries, and those that say how to log in to a neighbour, are not looked at: what they may hold is
     for keystoneauth's plugins to know.
     """
-    known = _names(known_sections)
+    known = _names([*((cls.GROUP, cls) for cls in known_sections), *elsewhere])
     found: list[str] = []
     for group in configuration.groups():
         given = configuration.values(group)
@@ -190,20 +201,32 @@ def unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -
     return found
 
 
-def warn_unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -> None:
-    """A line in the log for every option that has no effect here, retired ones too; for the start of a service."""
-    for name in unknown(configuration, known_sections):
+def warn_unknown(
+    configuration: Configuration,
+    known_sections: Iterable[type[Any]],
+    elsewhere: Iterable[tuple[str, type[Any]]] = (),
+    *,
+    spared: Collection[tuple[str, str]] = (),
+) -> None:
+    """A line in the log for every option that has no effect here, retired ones too; for the start of a service.
+
+    ``spared``: section and option of what is known to somebody else.
+    """
+    quiet = {f"[{group}] {name}" for group, name in spared}
+    for name in unknown(configuration, known_sections, elsewhere):
+        if name in quiet:
+            continue
         LOG.warning("Option %s is not known and has no effect", name)
 
 
-def _names(sections: Iterable[type[Any]]) -> Collection[tuple[str, str]]:
+def _names(sections: Iterable[tuple[str, type[Any]]]) -> Collection[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
-    for cls in sections:
+    for group, cls in sections:
         for option in options_of(cls):
-            found.add((cls.GROUP, option.dest))  # what files call it; a dash in its present name is not read there
+            found.add((group, option.dest))  # what files call it; a dash in its present name is not read there
             for old in option.deprecated_opts:
                 name = old.name or option.dest
-                found |= {(old.group or cls.GROUP, form) for form in (name, name.replace("-", "_"))}
+                found |= {(old.group or group, form) for form in (name, name.replace("-", "_"))}
     return found
 
 

@@ -19,7 +19,7 @@ from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, serve_workers
 from kilonova.kit.options import Configuration
-from kilonova.services import program
+from kilonova.services import known_options, program
 from kilonova.services.conductor import bell_of
 from kilonova.services.parts import api_parts, open_store
 from kilonova.services.process import ProcessOptions, bus_of, neighbours
@@ -53,7 +53,10 @@ def arguments_of(environment: Mapping[str, str]) -> list[str]:
 
 def application() -> Application:
     """The WSGI application, made once per worker process."""
-    return assemble(program.configured(PROGRAM, arguments_of(os.environ)))
+    configuration = program.configured(PROGRAM, arguments_of(os.environ))
+    if _ARGUMENTS not in os.environ:  # else the process that started the workers has said it
+        known_options.warn(configuration)
+    return assemble(configuration)
 
 
 class _Process:
@@ -85,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers = options.osapi_compute_workers or os.cpu_count() or 1
         if workers == 1:
             return program.run(PROGRAM, words, _Process)
+        known_options.warn(configuration)
         open_store(configuration).dispose()  # a mistake is told once, here, and not by every worker for ever
         bus_of(configuration, options).close()
     except KilonovaError as error:

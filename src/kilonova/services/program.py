@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 from kilonova.kit import logs
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.options import Configuration, load, opt
+from kilonova.services import known_options
 
 LOG = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration]
     """Until SIGTERM or SIGINT. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
     try:
         configuration = configured(program, argv)
+        known_options.warn(configuration)
         part = make(configuration)
         stop = _signals()
         part.start()

@@ -1,0 +1,83 @@
+"""Which options of ``nova.conf`` have an effect, whichever process reads it: all processes share one file.
+
+Everything else in the files is told to the operator once, when a process starts, and then ignored.
+"""
+
+import logging
+from importlib import import_module
+
+from kilonova.clients.keystone.neighbours import TITLES, RetryOptions
+from kilonova.kit.db.engine import DatabaseOptions
+from kilonova.kit.options import Configuration, declared, warn_unknown
+from kilonova.kit.sessions import EndpointOptions
+
+LOG = logging.getLogger(__name__)
+_MODULES = (
+    "agent.options",
+    "api.wiring",
+    "clients.keystone.neighbours",
+    "console.options",
+    "domain.quota",
+    "hypervisor.fake.options",
+    "hypervisor.libvirt.options",
+    "kit.db.engine",
+    "kit.http.cors",
+    "kit.logs",
+    "kit.policy",
+    "kit.sessions",
+    "metadata.options",
+    "operations.options",
+    "operations.vendor_data",
+    "scheduling.options",
+    "services.process",
+    "services.program",
+)
+"""Where options are declared."""
+_LIBRARIES = frozenset(
+    {
+        # oslo.messaging
+        "control_exchange",
+        "conn_pool_min_size",
+        "conn_pool_ttl",
+        "rpc_conn_pool_size",
+        "rpc_ping_enabled",
+        "rpc_response_timeout",
+        # oslo.log: what it would change of our logs is fixed
+        "log_config_append",
+        "log_date_format",
+        "logging_context_format_string",
+        "logging_debug_format_suffix",
+        "logging_default_format_string",
+        "logging_exception_prefix",
+        "logging_user_identity_format",
+        "publish_errors",
+        "use_journal",
+        "use_syslog",
+        "watch_log_file",
+    }
+)
+"""Of ``[DEFAULT]``: read by libraries, or so usual in deployments that a warning would tell nobody anything."""
+_RETIRED = {
+    ("glance", "api_servers"): "the first of them is used; set [glance] endpoint_override instead",
+    ("DEFAULT", "use_neutron"): "networks are always the network service's",
+    ("DEFAULT", "firewall_driver"): "the network service filters traffic",
+}
+"""Options of older releases that may stay in a file."""
+
+
+def sections() -> list[type]:
+    """Every class with options of a section."""
+    for name in _MODULES:
+        import_module(f"kilonova.{name}")
+    return [cls for cls in declared() if hasattr(cls, "GROUP")]
+
+
+def warn(configuration: Configuration) -> None:
+    """A line in the log for every option in the files that has no effect here, or will soon have none."""
+    elsewhere = [("api_database", DatabaseOptions), ("neutron", RetryOptions), ("cinder", RetryOptions)]
+    elsewhere += [(section, EndpointOptions) for section in TITLES]
+    for (group, name), words in _RETIRED.items():
+        if name in configuration.values(group):
+            LOG.warning("Option [%s] %s is of an older release: %s", group, name, words)
+    spared = {("DEFAULT", name) for name in _LIBRARIES} | set(_RETIRED)
+    warn_unknown(configuration, sections(), elsewhere, spared=spared)
