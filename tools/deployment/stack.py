@@ -25,7 +25,7 @@ class Stack:
 
     script: Path
     home: Path
-    started: bool = False
+    started: tuple[str, ...] = ()
 
     @classmethod
     def find(cls) -> "Stack":
@@ -43,20 +43,21 @@ class Stack:
             [str(self.script), *words], env=environment, capture_output=True, text=True, timeout=seconds, check=False
         )
 
-    def up(self) -> None:
-        """Start what is not running. Raises NoStack with the last words of a failure."""
-        if self.run("status").returncode == 0:
+    def up(self, *parts: str) -> None:
+        """Start what is not running (``core`` if nothing is said). Raises NoStack with the last words of a failure."""
+        if self.run("status").returncode == 0 and not set(parts) - {"core"}:
             return
-        done = self.run("up", "core", seconds=INSTALL_SECONDS)
+        wanted = parts or ("core",)
+        done = self.run("up", *wanted, seconds=INSTALL_SECONDS)
         if done.returncode:
-            raise NoStack(f"`stack up core` failed: {(done.stdout + done.stderr)[-2000:]}")
-        self.started = True
+            raise NoStack(f"`stack up {' '.join(wanted)}` failed: {(done.stdout + done.stderr)[-2000:]}")
+        self.started = wanted
 
     def down(self) -> None:
         """Stop what ``up`` started; what ran before goes on running."""
         if self.started:
-            self.run("down", "core")
-            self.started = False
+            self.run("down", *self.started)
+            self.started = ()
 
     def login(self, *who: str) -> dict[str, str]:
         """``OS_*`` variables of a user, and the PATH that has the command line clients."""
