@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help up down test system check fmt docs bench dev
+.PHONY: help up down test system check fmt docs bench tempest dev
 
 help:
 	@echo "make up              start the all-in-one cloud and boot a first server"
@@ -13,6 +13,7 @@ help:
 	@echo "make fmt             format the code"
 	@echo "make docs            renew the generated pages of docs/"
 	@echo "make bench           measure a running cloud; ARGS="…" (see tools/bench.py --help)"
+	@echo "make tempest         Tempest's tests against services on the fake driver; ARGS as of tools/tempest.py --help"
 
 up:
 	@sh tools/bootstrap.sh run
@@ -43,3 +44,6 @@ docs: dev
 
 bench: dev
 	@$(PY) tools/bench.py $(ARGS)
+
+tempest: dev
+	@$(SUDO) $(PY) tools/tempest.py $(ARGS)

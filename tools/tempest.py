@@ -70,8 +70,7 @@ def run(login: Mapping[str, str], names: Sequence[str], words: Sequence[str]) ->
 
 def arguments_of(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="make tempest ARGS=", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--needs", default="", help="also tests that need these (network,image,volume,multinode,ssh)")
-    parser.add_argument("--part", action="append", default=[], help="also this part of the companions (net, volume)")
+    parser.add_argument("--needs", default="", help="also tests that need these: network,image,volume,multinode")
     parser.add_argument("--nodes", type=int, default=1, help="compute nodes that the fake driver pretends")
     parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
     parser.add_argument("--hold", action="store_true", help="start the services, then only wait for Ctrl-C")
@@ -81,10 +80,11 @@ def arguments_of(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 def main(argv: list[str]) -> int:
     arguments, words = arguments_of(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    needs = set(arguments.needs.split(","))
     with tempfile.TemporaryDirectory(prefix="kilonova-deployment-") as directory:
         try:
             stack = Stack.find()
-            stack.up("core", *arguments.part)
+            stack.up("core", "net", *(["volume"] if "volume" in needs else []))
         except NoStack as error:
             print(f"tempest: {error}", file=sys.stderr)
             return 1
@@ -92,13 +92,17 @@ def main(argv: list[str]) -> int:
         try:
             deployment.prepare()
             deployment.start()
+            deployment.start("novncproxy")
             login = stack.login()
             prepare(login, arguments.nodes)
             if arguments.hold:
                 print(f"The services run in {directory}. Ctrl-C ends.", file=sys.stderr)
                 signal.pause()
             own = "--regex" in words or any(word.endswith(".txt") for word in words)
-            return run(login, [] if own else names_of(arguments.needs.split(",")), words)
+            words += [] if "volume" in needs else ["--no-volume"]
+            # Networks of its own for each class cost most of the time; the shared one does where none is needed.
+            words += [] if "network" in needs else ["--set", "auth.create_isolated_networks=false"]
+            return run(login, [] if own else names_of(needs), words)
         except KeyboardInterrupt:
             return 130
         except WontStart as error:

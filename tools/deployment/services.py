@@ -23,6 +23,8 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "compute": ("kilonova.services.compute",),
     "api": ("kilonova.services.api",),
 }
+EXTRA: Mapping[str, tuple[str, ...]] = {"novncproxy": ("kilonova.services.novncproxy",)}
+"""Started only when asked for by name."""
 CONTROL = ("api", "conductor", "scheduler", "placement", "mariadb", "rabbitmq", "memcached")
 """The control plane: what the published figures add up."""
 _DATABASES = ("kilonova_api", "kilonova_cell", "kilonova_cell_cell0", "kilonova_placement")
@@ -64,7 +66,7 @@ class Deployment:
     def start(self, *names: str) -> None:
         """Start programs (all of them by default) and wait until they serve."""
         for name in names or tuple(PROGRAMS):
-            module, *words = PROGRAMS[name]
+            module, *words = {**PROGRAMS, **EXTRA}[name]
             filled = [word.format(workers=self.workers) for word in words]
             with (self.directory / f"{name}.log").open("ab") as log:
                 self.running[name] = subprocess.Popen(
@@ -140,7 +142,7 @@ class Deployment:
                 "reserved_host_memory_mb": 0,
                 "vif_plugging_timeout": 0,  # nobody wires the ports of guests that are pretended
             },
-            "fake": {"node_count": self.nodes},
+            "fake": {"node_count": self.nodes, "vnc_port": 6969},
             "api_database": {"connection": api},
             "database": {"connection": cell},
             "placement_database": {"connection": placement},

@@ -400,7 +400,8 @@ def test_all_projects(cloud: Cloud, listed: dict[str, Any], server: dict[str, An
     everywhere = names(cloud, "all_tenants=1", token="admin:admin")
     assert set(listed) | {server["name"]} <= set(everywhere)
     assert set(names(cloud, "all_tenants=1&project_id=lists", token="admin:admin")) == set(listed)
-    assert set(names(cloud, "tenant_id=lists", token="admin:admin")) == set(listed)
+    assert set(names(cloud, "all_tenants&tenant_id=lists", token="admin:admin")) == set(listed)
+    assert names(cloud, "tenant_id=lists", token="admin:admin") == []
     assert names(cloud, "all_tenants=1&host=host1&name=beta", token="admin:admin") == ["beta"]
     assert names(cloud, "all_tenants=1&sort_key=host&name=beta", token="admin:admin") == ["beta"]
     assert names(cloud, "", token="admin:admin") == []

@@ -10,7 +10,7 @@ from kilonova.api import fields, links
 from kilonova.api.servers import finding
 from kilonova.api.servers.image import resolve as resolve_image
 from kilonova.api.servers.networking import resolve as resolve_networks
-from kilonova.api.servers.schema import CREATE
+from kilonova.api.servers.schema import CREATE, shortened
 from kilonova.domain import quota
 from kilonova.domain.flavor import FlavorNotFound
 from kilonova.domain.keypair import KeypairNotFound
@@ -55,7 +55,7 @@ def checked(call: Call) -> build.NewServers:
         **_flavor_columns(flavor),
         **_image_columns(image),
         **key_columns(keypair),
-        **_own_columns(call, body),
+        **shortened(_own_columns(call, body)),
         "availability_zone": None,
         "pinned_zone": zone,
         "networks": codec.text(networks),

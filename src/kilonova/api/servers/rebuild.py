@@ -5,7 +5,7 @@ from typing import Any
 from kilonova.api import fields
 from kilonova.api.servers import finding, image, views
 from kilonova.api.servers.create import check_limits, key_columns, keypair_of, new_password
-from kilonova.api.servers.schema import REBUILD
+from kilonova.api.servers.schema import REBUILD, shortened
 from kilonova.api.servers.show import document
 from kilonova.kit import codec
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
@@ -57,7 +57,7 @@ def _image(call: Call, row: Any, body: dict[str, Any]) -> dict[str, Any]:
 def _values(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Columns that the body changes."""
     check_limits(call, body)
-    values = {_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS}
+    values = shortened({_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS})
     if "metadata" in body:
         values["metadata"] = codec.text(body["metadata"])
     if not call.at_least(57):

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from typing import Any
 
 from kilonova.api.fields import (
     BOOLEAN,
@@ -59,7 +60,16 @@ def _parses(kind: Callable[[str], object]) -> Callable[[str], bool]:
 
 
 add_format("ipv4", _parses(ipaddress.IPv4Address))
-add_format("ipv6", _parses(ipaddress.IPv6Address))
+add_format("ipv6", lambda value: "%" not in value and _parses(ipaddress.IPv6Address)(value))
+
+
+def shortened(columns: dict[str, Any]) -> dict[str, Any]:
+    """The same columns with access addresses as they are kept: in their short form, none for an empty text."""
+    for name in ("access_ip_v4", "access_ip_v6"):
+        if columns.get(name) is not None:
+            columns[name] = str(ipaddress.ip_address(columns[name])) if columns[name] else None
+    return columns
+
 
 _LOOSE_ID: Json = {"type": "string", "minLength": 1, "maxLength": 255}
 _NETWORK = Object(

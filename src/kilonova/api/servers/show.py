@@ -6,7 +6,7 @@ from kilonova.api import fields
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding, polling, views
 from kilonova.api.servers.listing import host_status_of
-from kilonova.api.servers.schema import UPDATE
+from kilonova.api.servers.schema import UPDATE, shortened
 from kilonova.domain import server as states
 from kilonova.kit.errors import Conflict
 from kilonova.kit.http.document import Document
@@ -48,10 +48,7 @@ def update(call: Call) -> Any:
     """Change names and addresses."""
     cell, row = finding.find(call, _UPDATE)
     body = dict(call.body["server"])
-    values = {_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS}
-    for column in ("access_ip_v4", "access_ip_v6"):
-        if values.get(column) == "":
-            values[column] = None
+    values = shortened({_COLUMNS[name]: value for name, value in body.items() if name in _COLUMNS})
     if "pinned_availability_zone" in body:
         values["pinned_zone"] = _pin(row, body["pinned_availability_zone"])
     if values:

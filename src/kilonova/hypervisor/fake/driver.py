@@ -29,6 +29,7 @@ from kilonova.hypervisor.contracts import (
 )
 from kilonova.hypervisor.fake.faults import FakeFaults
 from kilonova.hypervisor.fake.options import FakeOptions
+from kilonova.hypervisor.fake.screen import Screen
 from kilonova.hypervisor.fake.state import Guests, Record, Usage
 from kilonova.hypervisor.transitions import must_act
 
@@ -79,10 +80,13 @@ class FakeDriver:
         """Ids of images that were asked for ahead of use."""
         self._known = frozenset(self._names)
         self._locks = tuple(threading.Lock() for _ in range(_LOCK_STRIPES))
+        self._screen = Screen(address, options.vnc_port) if options.vnc_port else None
 
     def close(self) -> None:
-        """Close the state file."""
+        """Close the state file and the screen."""
         self._guests.close()
+        if self._screen is not None:
+            self._screen.close()
 
     # Host
 
@@ -278,7 +282,7 @@ class FakeDriver:
         if kind != "novnc":
             raise NoSuchConsole(kind=kind)
         must_act("console", uuid, record.power)
-        return ConsoleEndpoint(kind=kind, host=self._address, port=_VNC_PORT)
+        return ConsoleEndpoint(kind=kind, host=self._address, port=self._screen.port if self._screen else _VNC_PORT)
 
     # Own
 

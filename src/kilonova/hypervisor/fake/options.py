@@ -19,3 +19,4 @@ class FakeOptions:
     state_path: str | None = opt(None, "file that keeps the guests over a restart; empty keeps them in memory")
     slow: str = opt("", "seconds calls take, as create=0.5,destroy=1")
     fail: str = opt("", "calls that fail, as call[:times[:server name prefix]],…")
+    vnc_port: int = opt(0, "serve an empty screen here, for console proxies; 0 serves none", min=0, max=65535)

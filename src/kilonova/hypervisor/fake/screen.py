@@ -1,0 +1,44 @@
+"""An empty screen on a TCP port, spoken as RFB 3.8 (RFC 6143): console proxies have something real to reach."""
+
+import contextlib
+import socketserver
+import struct
+import threading
+
+_VERSION = b"RFB 003.008\n"
+_NO_AUTHENTICATION = b"\x01\x01"
+_ACCEPTED = bytes(4)
+_PIXELS = struct.pack(">BBBBHHHBBBxxx", 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
+_NAME = b"kilonova"
+_INIT = struct.pack(">HH", 640, 480) + _PIXELS + struct.pack(">I", len(_NAME)) + _NAME
+
+
+class _Viewer(socketserver.StreamRequestHandler):
+    """One connection: greetings, then whatever is asked goes unanswered, as a screen that never changes may."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            for words, answer in ((_VERSION, len(_VERSION)), (_NO_AUTHENTICATION, 1), (_ACCEPTED, 1), (_INIT, 1)):
+                self.wfile.write(words)
+                if len(self.rfile.read(answer)) < answer:
+                    return
+            while self.rfile.read1():
+                pass
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+class Screen:
+    """Listens from the start until ``close``. Port 0 takes a free one. Raises OSError if it is taken."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._server = _Server((address, port), _Viewer)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, name="fake-screen", daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
