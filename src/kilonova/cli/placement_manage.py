@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from kilonova.kit.db.engine import Database
+from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError
+from kilonova.placement.store.importing import import_from
 from kilonova.placement.store.sync import SCHEMA, sync
 from kilonova.services.placement_api import open_database, read_configuration
 
@@ -37,11 +38,21 @@ def _online(_database: Database, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _import(database: Database, arguments: argparse.Namespace) -> int:
+    if arguments.batch <= 0:
+        sys.stderr.write("placement-manage: --batch must be a positive number\n")
+        return _BAD_INPUT
+    source = Database(DatabaseOptions(connection=arguments.source))
+    import_from(source, database, batch=arguments.batch, progress=print)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="placement-manage", allow_abbrev=False)
     parser.add_argument("--config-file", action="append", default=[], help="read this file; may be repeated")
     parser.add_argument("--config-dir", action="append", default=[], help="read the files of this directory")
-    database = parser.add_subparsers(dest="category", required=True).add_parser("db", help="the database")
+    categories = parser.add_subparsers(dest="category", required=True)
+    database = categories.add_parser("db", help="the database")
     commands = database.add_subparsers(dest="command", required=True)
 
     def add(name: str, run: _Command, text: str) -> argparse.ArgumentParser:
@@ -54,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     add("stamp", _stamp, "record a revision without migrating").add_argument("version")
     online = add("online_data_migrations", _online, "run pending data migrations")
     online.add_argument("--max-count", type=int, help="convert at most so many rows")
+    copy = categories.add_parser("import", help="copy the database of the reference service (release 16.0.0)")
+    copy.set_defaults(run=_import)
+    copy.add_argument("--from", dest="source", metavar="URL", required=True, help="its SQLAlchemy URL; it is only read")
+    copy.add_argument("--batch", type=int, default=1000, help="providers or consumers in one transaction")
     return parser
 
 

@@ -35,3 +35,12 @@ def test_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     empty.write_text("")
     assert main(["--config-file", str(empty), "db", "sync"]) == 1
     assert "connection" in capsys.readouterr().err
+
+
+def test_import_refuses_what_is_no_placement_database(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = f"sqlite:///{tmp_path}/other.db"
+    assert main([*arguments, "import", "--from", source]) == 1
+    assert "no alembic_version" in capsys.readouterr().err
+    assert main([*arguments, "import", "--from", source, "--batch", "0"]) == 127
