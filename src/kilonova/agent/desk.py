@@ -61,6 +61,11 @@ class Desk:
             "unpause": lambda a: driver.unpause(a["uuid"]),
             "suspend": lambda a: driver.suspend(a["uuid"]),
             "resume": lambda a: driver.resume(_spec(a)),
+            "connector": lambda _a: driver.connector(),
+            "attach_volume": lambda a: driver.attach_volume(_spec(a), _volume(a["volume"])),
+            "detach_volume": lambda a: driver.detach_volume(a["uuid"], _volume(a["volume"])),
+            "swap_volume": lambda a: driver.swap_volume(a["uuid"], _volume(a["old"]), _volume(a["new"])),
+            "extend_volume": lambda a: driver.extend_volume(a["uuid"], _volume(a["volume"]), a["size_gb"]),
             "attach_nic": lambda a: driver.attach_nic(_spec(a), codec.unpack(a["nic"], contracts.Nic)),
             "detach_nic": lambda a: driver.detach_nic(a["uuid"], a["mac"]),
             "rebuild": lambda a: driver.rebuild(_spec(a), keep_ephemeral=a["keep_ephemeral"], progress=_say),
@@ -198,6 +203,10 @@ def _guest(arguments: Mapping[str, Any]) -> str:
 
 def _spec(arguments: Mapping[str, Any]) -> contracts.GuestSpec:
     return codec.unpack(arguments["spec"], contracts.GuestSpec)
+
+
+def _volume(argument: Any) -> contracts.VolumeDisk:
+    return codec.unpack(argument, contracts.VolumeDisk)
 
 
 def _say(sentence: str) -> None:

@@ -61,6 +61,7 @@ from kilonova.api.servers import (
     show,
     tags,
     topology,
+    volume_attachments,
 )
 from kilonova.api.wiring import Compute
 from kilonova.kit.auth import NoAuth
@@ -103,6 +104,7 @@ MODULES: tuple[ModuleType, ...] = (
     instance_actions,
     security_groups,
     server_password,
+    volume_attachments,
     interfaces,
     multinic,
     external_events,

@@ -47,7 +47,16 @@ class ComputeOptions:
     network_allocate_retries: int = opt(0, "attempts to allocate networks again", min=0)
     instance_usage_audit: bool = opt(False, "keep an account of each period's servers")
     instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
+    max_local_block_devices: int = opt(3, "local disks allowed per server, -1 no limit, 0 volumes only", min=-1)
     max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)
+
+
+@dataclass(frozen=True)
+class DiskOptions:
+    """``[compute]``."""
+
+    GROUP: ClassVar[str] = "compute"
+    max_disk_devices_to_attach: int = opt(-1, "disks per server, -1 no limit", min=-1)
 
 
 @dataclass(frozen=True)
@@ -107,12 +116,15 @@ class Compute:
     """clients.neutron contract."""
     resources: Any = None
     """clients.placement contract."""
+    disks: DiskOptions = field(default_factory=DiskOptions)
     volumes: Any = None
     """clients.cinder contract."""
     nodes: Any = None
     """clients.ironic contract."""
     placer: Any = None
     """operations.placing.Placer: to say what it would choose."""
+    cross_az_attach: bool = True
+    """``[cinder] cross_az_attach``: volumes may be in another zone than their server."""
     hosts: Any = None
     """operations.hosts.Hosts: the agents, reached over the bus."""
     bell: Callable[..., None] = lambda *_ids: None

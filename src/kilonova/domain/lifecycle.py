@@ -15,6 +15,17 @@ _BOOTABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, stat
 _COPYABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED})
 _PLUGGABLE: Final = frozenset({states.ACTIVE, states.PAUSED, states.STOPPED})
 _REPAIRABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.ERROR})
+_VOLUME_HOLDERS: Final = frozenset(
+    {
+        states.ACTIVE,
+        states.PAUSED,
+        states.STOPPED,
+        states.RESIZED,
+        states.SOFT_DELETED,
+        states.SHELVED,
+        states.SHELVED_OFFLOADED,
+    }
+)
 _NO_TASK: Final[frozenset[str | None]] = frozenset({None})
 _REBOOT_TASKS: Final[frozenset[str | None]] = frozenset(
     {
@@ -151,6 +162,30 @@ _ROWS: Final = (
         on_failure=None,
         action="createImage",
         event="compute_snapshot_instance",
+    ),
+    Transition(
+        verb="attach_volume",
+        allowed=_VOLUME_HOLDERS,
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_attach_volume",
+    ),
+    Transition(
+        verb="detach_volume",
+        allowed=_VOLUME_HOLDERS,
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_detach_volume",
+    ),
+    Transition(
+        verb="swap_volume",
+        allowed=frozenset({states.ACTIVE, states.PAUSED, states.RESIZED}),
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_swap_volume",
     ),
     Transition(
         verb="attach_interface",

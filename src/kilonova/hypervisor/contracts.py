@@ -111,6 +111,7 @@ class ImageFacts:
     """What Glance says about the image a guest starts from."""
 
     id: str
+    """Empty when the guest starts from a volume: the other facts are those of the image on it."""
     disk_format: str
     size: int
     """Bytes."""
@@ -366,6 +367,21 @@ class Power(Protocol):
 @runtime_checkable
 class Devices(Protocol):
     """Plugging into guests that exist, running or not. There already, or gone already, is fine."""
+
+    def connector(self) -> Mapping[str, Any]:
+        """How the volume service reaches this host: ``host``, ``ip``, ``initiator`` …."""
+
+    def attach_volume(self, spec: GuestSpec, volume: VolumeDisk) -> None:
+        """Raises GuestMissing, HypervisorFailed, Unsupported for a kind of connection the host cannot make."""
+
+    def detach_volume(self, uuid: str, volume: VolumeDisk) -> None:
+        """Returns when the guest has let go; without a guest, at once. Raises HypervisorFailed."""
+
+    def swap_volume(self, uuid: str, old: VolumeDisk, new: VolumeDisk) -> None:
+        """Copy ``old`` to ``new`` while the guest runs, and go on with that. Raises GuestMissing, HypervisorFailed."""
+
+    def extend_volume(self, uuid: str, volume: VolumeDisk, size_gb: int) -> None:
+        """Tell the guest that the volume has grown. Raises GuestMissing, HypervisorFailed."""
 
     def attach_nic(self, spec: GuestSpec, nic: Nic) -> None:
         """Raises GuestMissing, HypervisorFailed."""

@@ -34,10 +34,20 @@ class Acceptor:
     bell: Callable[[int, list[str]], None]
     """Rings the conductors: cell id, operation ids."""
 
-    def accept(
-        self, context: Context, cell: Cell, server: Row, verb: str, command: Any = None, *, values: Row | None = None
+    def accept(  # what an operation is, and what is written with it
+        self,
+        context: Context,
+        cell: Cell,
+        server: Row,
+        verb: str,
+        command: Any = None,
+        *,
+        values: Row | None = None,
+        along: Callable[[Any], None] | None = None,
     ) -> str:
         """Write the operation and ring; returns its id. Raises WrongState (409), ServerLocked (409).
+
+        ``values`` are further columns of the server, ``along`` writes other tables in the same transaction.
 
         A server that is being worked on may change state just now: as long as the verb is allowed in the new state,
         too, the change is not the caller's concern.
@@ -53,6 +63,8 @@ class Acceptor:
                     journal_rows.cancel_earlier(connection, server["uuid"], now)
                 if begun:
                     journal_rows.insert(connection, [operation])
+                if begun and along is not None:
+                    along(connection)
             if begun:
                 self.bell(cell.id, [operation["id"]])
                 return str(operation["id"])

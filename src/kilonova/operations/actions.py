@@ -2,11 +2,13 @@
 
 from kilonova.operations import (
     attach_interface,
+    attach_volume,
     build,
     create_backup,
     create_image,
     delete,
     detach_interface,
+    detach_volume,
     pause,
     reboot,
     rebuild,
@@ -19,6 +21,7 @@ from kilonova.operations import (
     start,
     stop,
     suspend,
+    swap_volume,
     trigger_crash_dump,
     unpause,
     unrescue,
@@ -28,7 +31,7 @@ from kilonova.operations.accepting import NoFields
 from kilonova.operations.journal import Verb
 
 _ALL = (
-    Verb("create", build.Build, build.run),
+    Verb("create", build.Build, build.run, secret=("token",)),
     Verb("delete", NoFields, delete.run),
     Verb("start", NoFields, start.run),
     Verb("stop", NoFields, stop.run),
@@ -39,6 +42,9 @@ _ALL = (
     Verb("suspend", NoFields, suspend.run),
     Verb("resume", NoFields, resume.run),
     Verb(refresh_network.VERB, NoFields, refresh_network.run),
+    Verb("attach_volume", attach_volume.AttachVolume, attach_volume.run),
+    Verb("detach_volume", detach_volume.DetachVolume, detach_volume.run),
+    Verb("swap_volume", swap_volume.SwapVolume, swap_volume.run),
     Verb("attach_interface", attach_interface.AttachInterface, attach_interface.run),
     Verb("detach_interface", detach_interface.DetachInterface, detach_interface.run),
     Verb("create_image", create_image.CreateImage, create_image.run),

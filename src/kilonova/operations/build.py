@@ -5,25 +5,27 @@ import secrets
 import string
 import uuid as uuids
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from kilonova.domain import server as states
+from kilonova.domain.block_device import BlockDevice
 from kilonova.domain.quota import OverLimit, QuotaOptions
 from kilonova.hypervisor.contracts import HypervisorUnavailable
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context
 from kilonova.kit.errors import KilonovaError
-from kilonova.operations import grouping, ports
+from kilonova.operations import grouping, ports, volumes
 from kilonova.operations.accepting import operation_row
 from kilonova.operations.guests import network_columns, specification
 from kilonova.operations.hosts import HostDown
 from kilonova.operations.work import TRANSIENT, Outcome, Row, StepFailed, Work
 from kilonova.scheduling.request import FlavorFacts, ImageFacts, ServerRequest
+from kilonova.store import block_devices, quotas, server_mappings, servers
 from kilonova.store import hosts as host_rows
 from kilonova.store import operations as journal_rows
-from kilonova.store import quotas, server_mappings, servers
 from kilonova.store import server_groups as group_rows
 from kilonova.store.cells import Store
 
@@ -44,6 +46,10 @@ class Build:
     forced: bool = False
     group: str | None = None
     """Server group UUID."""
+    token: str | None = None
+    """The user's, where volumes must be made in the user's name; forgotten when the operation has ended."""
+    volumes_near: bool = False
+    """New volumes must be in the zone of the server's host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +60,8 @@ class NewServers:
     row: Mapping[str, Any]
     """Columns of every server: flavor, image, networks, metadata …."""
     command: Build
+    devices: Sequence[BlockDevice] = ()
+    """Of every server."""
     least: int = 1
     most: int = 1
     own_hostname: bool = False
@@ -86,8 +94,10 @@ def accept(  # the collaborators of the one call that spans both databases
             group_rows.add_members(connection, new.command.group, uuid_list)
     rows: list[Row] = [_server_row(new, uuid, number, now) for number, uuid in enumerate(uuid_list)]
     operations = [operation_row(context, row, "create", new.command, now) for row in rows]
+    devices = [(row["uuid"], replace(device, uuid=str(uuids.uuid4()))) for row in rows for device in new.devices]
     with cell.database.write() as connection:
         servers.insert(connection, rows)
+        block_devices.insert_many(connection, devices, now)
         journal_rows.insert(connection, operations)
     bell(cell.id, [operation["id"] for operation in operations])
     return rows
@@ -138,6 +148,7 @@ def _server_row(new: NewServers, uuid: str, number: int, now: str) -> dict[str, 
         "uuid": uuid,
         "name": name,
         "hostname": hostname or f"Server-{uuid}",
+        "volumes": block_devices.shown(new.devices),
         "launch_index": number,
         "reservation_id": new.reservation_id,
         "vm_state": states.BUILDING,
@@ -164,7 +175,7 @@ def place(work: Work, server: Row, command: Build, plug: Plug) -> Outcome:
             tried = [failure.fields["host"] for failure in failures]
             placed = _claim(work, server, command, attempt, tried)
             nics = plug(work, server, placed["host"], placed["zone"], attempt)
-            return _started(work, server, command.admin_pass, placed, nics, attempt)
+            return _started(work, server, command, placed, nics, attempt)
         except HostFailed as error:
             failures.append(error)
         except NoHost as error:
@@ -199,7 +210,7 @@ def _exhausted(failures: Sequence[HostFailed]) -> str:
 def _started(  # what the host is told, put together from the three steps before
     work: Work,
     server: Row,
-    admin_pass: str | None,
+    command: Build,
     placed: Mapping[str, Any],
     nics: list[dict[str, Any]],
     attempt: int,
@@ -212,8 +223,11 @@ def _started(  # what the host is told, put together from the three steps before
         "availability_zone": placed["zone"],
         **network_columns(nics),
     }
-    spec = specification(work, with_ports, admin_pass=admin_pass)
+    with_volumes = _volumes(work, with_ports, command, attempt)
+    spec = specification(work, with_ports, admin_pass=command.admin_pass)
     state = _on_host(work, host, spec, attempt)
+    if with_volumes:
+        work.step(_numbered("attached", attempt), lambda: volumes.complete_all(work))
     if placed["failed_builds"]:
         with work.cell.database.write() as connection:
             host_rows.build_succeeded(connection, host, placed["node"])
@@ -228,6 +242,32 @@ def _started(  # what the host is told, put together from the three steps before
             **network_columns(nics),
         },
     )
+
+
+def _volumes(work: Work, server: Row, command: Build, attempt: int) -> bool:
+    """The server's volumes made, reserved and exported to its host; False when it has none. Raises HostFailed."""
+    if not volumes.own(work):
+        return False
+    give_back = volumes.disconnect_all  # back on the shelf it keeps them
+    if server["vm_state"] == states.BUILDING:
+        give_back = volumes.release_all
+        zone = server["availability_zone"] if command.volumes_near else None
+        work.step(
+            _numbered("volumes", attempt),
+            lambda: volumes.make(work, server, token=command.token, zone=zone),
+            undo=lambda: volumes.unmake(work),
+            announce=True,
+        )
+    work.step(_numbered("reserved", attempt), lambda: volumes.reserve_all(work), undo=partial(give_back, work))
+    try:
+        work.step(
+            _numbered("connected", attempt),
+            lambda: volumes.connect_all(work, server["host"]),
+            save=lambda _none: {"task_state": "spawning"},
+        )
+    except StepFailed as error:
+        raise HostFailed(host=server["host"], reason=str(error)) from error
+    return True
 
 
 def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequence[str]) -> dict[str, Any]:
@@ -251,7 +291,7 @@ def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequenc
                 "host": found["host"],
                 "node": found["node"],
                 "availability_zone": found["zone"],
-                "task_state": "spawning",
+                "task_state": "block_device_mapping" if server["volumes"] != "[]" else "spawning",
             },
         )
     except StepFailed as error:
@@ -280,7 +320,7 @@ def server_request(
             name=flavor["original_name"],
             vcpus=flavor["vcpus"],
             memory_mb=flavor["ram"],
-            root_gb=flavor["disk"],
+            root_gb=flavor["disk"] if server["image_ref"] else 0,
             ephemeral_gb=flavor["ephemeral"],
             swap_mb=flavor["swap"],
             extra_specs=flavor.get("extra_specs", {}),

@@ -3,8 +3,9 @@
 import logging
 
 from kilonova.kit.errors import KilonovaError
-from kilonova.operations import ports
+from kilonova.operations import ports, volumes
 from kilonova.operations.accepting import NoFields
+from kilonova.operations.guests import devices_of
 from kilonova.operations.hosts import HostDown
 from kilonova.operations.work import TRANSIENT, Outcome, Row, Work
 from kilonova.store import server_groups as group_rows
@@ -14,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 
 def run(work: Work, command: NoFields) -> Outcome:
-    """Guest, ports, allocations, quota, in this order; each is fine when there is nothing left to remove.
+    """Guest, volumes, ports, allocations, quota, in this order; each is fine when there is nothing left to remove.
 
     So each may be repeated after the later ones, too, and their records wait for the end.
     """
@@ -24,6 +25,8 @@ def run(work: Work, command: NoFields) -> Outcome:
     if server["host"]:
         host = server["host"]
         work.step("host", lambda: destroy_on(work, host), host=host, announce=True, repeatable=True)
+    if devices_of(work, work.uuid):
+        work.step("volumes", lambda: volumes.give_back(work), repeatable=True)
     work.step("ports", lambda: ports.release(work, server), repeatable=True)
     work.step("allocations", lambda: tools.chooser.release(work.uuid), repeatable=True)
     if server["shelved_image"]:

@@ -74,8 +74,8 @@ def guest_name(tools: Tools, server: Row) -> str:
 
 
 def image_facts(facts: Mapping[str, Any] | None) -> ImageFacts | None:
-    """An image as hosts are told of it, from how rows keep it."""
-    if not facts or not facts.get("id"):
+    """An image as hosts are told of it, from how rows keep it; of the one on a root volume, without an id."""
+    if not facts:
         return None
     return ImageFacts(
         id=facts["id"],

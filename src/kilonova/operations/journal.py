@@ -43,6 +43,8 @@ class Verb:
     name: str
     command: type[Any]
     run: Callable[[Work, Any], Outcome]
+    secret: tuple[str, ...] = ()
+    """Fields of the command that are forgotten when the operation has ended."""
 
 
 class Journal:
@@ -194,8 +196,21 @@ class Journal:
 
     def _succeed(self, work: Work, outcome: Outcome) -> None:
         self.tools.checkpoint(f"{work.operation['verb']}:finish:start")
-        work.finish(lambda connection, now: _record_outcome(connection, work, outcome, now))
+
+        def ended(connection: Any, now: str) -> None:
+            _record_outcome(connection, work, outcome, now)
+            self._forget_secrets(connection, work)
+
+        work.finish(ended)
         self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
+
+    def _forget_secrets(self, connection: Any, work: Work) -> None:
+        """Leave the command without what nobody needs any more."""
+        secret = self._verbs[work.operation["verb"]].secret
+        command = codec.loads(work.operation["command"]) if secret else {}
+        if any(command.get(name) is not None for name in secret):
+            kept = {name: value for name, value in command.items() if name not in secret}
+            journal_rows.replace_command(connection, work.id, codec.text(kept))
 
     def _later(self, work: Work, error: Exception) -> float | None:
         """A neighbour is away: wait for it, but not for ever."""
@@ -232,7 +247,12 @@ class Journal:
             LOG.warning("Operation %s on %s could not be taken back: %s", work.id, work.uuid, left, exc_info=True)
             words = f"{words} (and could not be taken back: {left})"
         self.tools.checkpoint(f"{work.operation['verb']}:undone")
-        work.cell.database.transact(lambda connection: _record_end(connection, work, state, words, error))
+
+        def record(connection: Any) -> None:
+            _record_end(connection, work, state, words, error)
+            self._forget_secrets(connection, work)
+
+        work.cell.database.transact(record)
         self.tools.checkpoint(f"{work.operation['verb']}:ended")
         return None
 

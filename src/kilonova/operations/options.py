@@ -16,6 +16,8 @@ class ConductorOptions:
     shutdown_timeout: int = opt(60, "seconds a guest has to shut itself down", min=0)
     vif_plugging_timeout: int = opt(300, "seconds to wait for ports to become active", min=0)
     vif_plugging_is_fatal: bool = opt(True, "fail a build whose ports do not become active")
+    block_device_allocate_retries: int = opt(60, "polls for a new volume to become available", min=0)
+    block_device_allocate_retries_interval: int = opt(3, "seconds between those polls", min=0)
     default_availability_zone: str = opt("nova", "zone of hosts that are in no aggregate with one")
     executor_thread_pool_size: int = opt(64, "operations worked on at once", min=1)
     dhcp_domain: str = opt("novalocal", "domain of host names in metadata", deprecated_group="api")

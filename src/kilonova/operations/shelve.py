@@ -9,8 +9,10 @@ from typing import Any
 
 from kilonova.domain import server as states
 from kilonova.domain.power import PowerState
+from kilonova.operations import volumes
 from kilonova.operations.accepting import Acceptor, NoFields, accept_idle
 from kilonova.operations.delete import destroy_on
+from kilonova.operations.guests import devices_of
 from kilonova.operations.power import NotOnHost, shutdown_timeout, spec_of
 from kilonova.operations.work import Outcome, Row, Tools, Work
 
@@ -84,6 +86,8 @@ def offload(work: Work, server: Row) -> dict[str, Any]:
     host = server["host"]
     if host:
         work.step(_OFFLOAD_STEP, lambda: destroy_on(work, host), host=host, announce=True)
+    if devices_of(work, work.uuid):
+        work.step("volumes", lambda: volumes.disconnect_all(work))
     work.step("unbind", lambda: work.tools.networks.unbind(work.uuid))
     work.step("allocations", lambda: work.tools.chooser.release(work.uuid))
     return {"host": None, "node": None}

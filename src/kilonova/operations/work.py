@@ -285,6 +285,13 @@ class Work:
         self.cancelled = True
         raise Cancelled
 
+    def demand_wanted(self) -> None:
+        """For steps that wait long: raises Cancelled when the server is to be deleted meanwhile, LeaseLost."""
+        with self.cell.database.read() as connection:
+            standing = journal_rows.standing(connection, self.id)
+        if standing is None or standing["owner"] != self.owner or standing["cancel"]:
+            self.why_not()
+
     def _check_lease(self) -> None:
         """Nothing outside the database may be touched on a lease that ran out. Raises LeaseLost."""
         if self.tools.clock.now() >= self.until:

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from kilonova.api.wiring import ApiOptions, Compute, ComputeOptions, ConsoleUrlOptions, ConsoleUrls, TokenOptions
+from kilonova.api.wiring import (
+    ApiOptions,
+    Compute,
+    ComputeOptions,
+    ConsoleUrlOptions,
+    ConsoleUrls,
+    DiskOptions,
+    TokenOptions,
+)
+from kilonova.clients.keystone.neighbours import CinderOptions
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
@@ -52,6 +61,8 @@ def api_parts(
         volumes=others.volumes,
         nodes=others.nodes,
         placer=placer_of(configuration, store, others, clock),
+        disks=configuration.section(DiskOptions),
+        cross_az_attach=configuration.section(CinderOptions).cross_az_attach,
         hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
         bell=bell,
         doorbell=lambda servers: bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),

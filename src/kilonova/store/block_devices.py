@@ -64,6 +64,12 @@ def remove(connection: Connection, server_uuid: str, uuid: str, now: str) -> Non
     refresh(connection, server_uuid, now)
 
 
+def remove_all(connection: Connection, server_uuid: str, now: str) -> None:
+    """The server has no devices any more."""
+    if connection.execute(block_devices.delete().where(_D.server_uuid == server_uuid)).rowcount:
+        refresh(connection, server_uuid, now)
+
+
 def refresh(connection: Connection, server_uuid: str, now: str) -> None:
     """Bring the server's own list of volumes up to date."""
     servers.update(connection, server_uuid, {"updated_at": now})  # holds the row: others who bring it up to date wait

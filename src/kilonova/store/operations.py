@@ -150,6 +150,11 @@ def cancel_earlier(connection: Connection, server_uuid: str, now: str) -> int:
     return int(connection.execute(statement.values(cancel=True, lease_until=waits, updated_at=now)).rowcount)
 
 
+def replace_command(connection: Connection, operation_id: str, command: str) -> None:
+    """Keep less of what was asked for."""
+    connection.execute(operations.update().where(_O.id == operation_id).values(command=command))
+
+
 def due(connection: Connection, now: str, limit: int = 100) -> list[str]:
     """Ids of operations that nobody works on and that wait for no other, oldest first."""
     query = sa.select(_O.id).where(_is_due(now), ~_BLOCKED).order_by(_O.seq).limit(limit)

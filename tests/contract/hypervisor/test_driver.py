@@ -3,6 +3,7 @@
 import time
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -25,12 +26,14 @@ from kilonova.hypervisor.contracts import (
     Power,
     Rescue,
     Snapshots,
+    VolumeDisk,
 )
 from kilonova.kit.errors import Unsupported
 
 
 class World(Protocol):
     driver: Driver
+    folder: Path
 
     def spec(self, **changes: object) -> GuestSpec: ...
 
@@ -336,3 +339,55 @@ def test_an_image_is_kept_before_a_guest_needs_it(world: World) -> None:
     assert image is not None
     assert world.driver.cache_image(image, quiet)
     assert not world.driver.cache_image(image, quiet)
+
+
+def volume(world: World, name: str, letter: str) -> VolumeDisk:
+    path = world.folder / name
+    world.folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(1 << 20))
+    path.chmod(0o666)
+    info = {"driver_volume_type": "local", "data": {"device_path": str(path)}}
+    return VolumeDisk(volume_id=str(uuid.uuid4()), connection=info, device_name=f"/dev/vd{letter}")
+
+
+def test_the_volume_service_is_told_of_the_host(world: World) -> None:
+    assert {"host", "ip"} <= set(world.driver.connector())
+
+
+def test_a_volume_is_plugged_in_and_out_as_often_as_asked(world: World) -> None:
+    spec, disk = made(world), volume(world, "one", "b")
+    for _time in range(2):
+        world.driver.attach_volume(spec, disk)
+    world.driver.stop(spec.uuid, 0)
+    world.driver.start(replace(spec, volumes=(disk,)))
+    world.driver.stop(spec.uuid, 0)
+    for _time in range(2):
+        world.driver.detach_volume(spec.uuid, disk)
+    world.driver.attach_volume(spec, disk)
+    assert power(world, spec) is PowerState.SHUTDOWN
+    world.driver.detach_volume(str(uuid.uuid4()), disk)
+    with pytest.raises(GuestMissing):
+        world.driver.attach_volume(world.spec(), disk)
+
+
+def test_a_volume_takes_anothers_place_and_grows(world: World) -> None:
+    spec, old, new = made(world), volume(world, "old", "b"), volume(world, "new", "b")
+    world.driver.attach_volume(spec, old)
+    for _time in range(2):
+        world.driver.swap_volume(spec.uuid, old, new)
+    world.driver.extend_volume(spec.uuid, new, 1)
+    with pytest.raises(GuestMissing):
+        world.driver.extend_volume(str(uuid.uuid4()), new, 1)
+
+
+def test_a_guest_boots_from_a_volume(world: World) -> None:
+    root = replace(volume(world, "root", "a"), boot_index=0)
+    spec = world.spec(volumes=(root,), image=None)
+    world.driver.create(spec, quiet)
+    assert power(world, spec) is PowerState.RUNNING
+    world.driver.stop(spec.uuid, 0)
+    assert power(world, spec) is PowerState.SHUTDOWN
+    world.driver.start(spec)
+    world.driver.destroy(spec.uuid)
+    with pytest.raises(GuestMissing):
+        world.driver.state(spec.uuid)

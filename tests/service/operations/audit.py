@@ -1,13 +1,14 @@
 """What must be true of a server once everything has come to rest, whoever was killed on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.kit import codec
-from kilonova.store import api_tables, cell_tables
+from kilonova.store import api_tables, block_devices, cell_tables
 from kilonova.store.cells import Store
 
 Row = Mapping[str, Any]
@@ -24,6 +25,8 @@ class World:
     """Provider → resources claimed for a server."""
     ports: Callable[[str], Sequence[Row]]
     """Rows of the network service."""
+    volumes: Any = field(default_factory=FakeCinder)
+    """The volume service."""
     providers: Mapping[str, str]
     """Host → its node's provider."""
 
@@ -97,8 +100,30 @@ def _owned(world: World, uuid: str, row: Row, nics: int | None) -> list[str]:
     known = {nic["port_id"] for nic in codec.loads(row["network_info"])}
     if known != {port["id"] for port in ports}:
         wrong.append("its ports are not the ones its row names")
+    wrong += _attachments(world, uuid)
     wrong += [f"a port is bound to {p['binding:host_id']}" for p in ports if p["binding:host_id"] != row["host"]]
     return wrong
+
+
+def _attachments(world: World, uuid: str) -> list[str]:
+    """A living server has one complete attachment for each of its volumes, and no other."""
+    with world.store.home.database.read() as connection:
+        devices = block_devices.of_server(connection, uuid)
+    known = {(device.volume_id, device.attachment_id) for device in devices if device.is_volume}
+    found = world.volumes.attachments(uuid)
+    wrong = [f"attachment {a.id} is {a.status}" for a in found if a.status != "attached"]
+    if {(a.volume_id, a.id) for a in found} != known:
+        wrong.append(f"its devices are {known}, the volume service has {found}")
+    return wrong
+
+
+def _volumes_left(world: World, uuid: str) -> list[str]:
+    """Nothing is attached, and what was made for a server has gone with it or has it still."""
+    wrong = [f"attachment {a.id} is left" for a in world.volumes.attachments(uuid)]
+    volumes, _ = world.volumes.everything()
+    with world.store.home.database.read() as connection:
+        lost = [v.id for v in volumes if v.metadata and not block_devices.of_volume(connection, v.id)]
+    return wrong + [f"volume {volume} is left" for volume in lost]
 
 
 def _leaked(world: World, uuid: str) -> list[str]:
@@ -106,6 +131,7 @@ def _leaked(world: World, uuid: str) -> list[str]:
     wrong = [f"guests are left on {places}"] if places else []
     if world.allocation(uuid) is not None:
         wrong.append(f"resources stay allocated: {world.allocation(uuid)}")
+    wrong += _volumes_left(world, uuid)
     if world.ports(uuid):
         wrong.append(f"{len(world.ports(uuid))} ports are left")
     return wrong

@@ -124,6 +124,7 @@ class Site(Cloud):
             guests=lambda: [(name, g.uuid) for name, host in self.hosts.items() for g in host.driver.guests()],
             allocation=allocation,
             ports=lambda uuid: self.network_api.rows("ports", [("device_id", uuid)]),
+            volumes=self.volumes,
             providers=self._providers(),
         )
 
@@ -139,6 +140,14 @@ class Site(Cloud):
         context = Context(user_id="user", project_id="project")
         command = AttachInterface(NetworkRequest(network_id=network))
         Acceptor(clock=self.clock, bell=lambda *_: None).accept(context, cell, row, "attach_interface", command)
+
+    def create_with_volumes(self, name: str = "web") -> str:
+        """One volume is made for it, one it is given."""
+        device = {"source_type": "blank", "destination_type": "volume", "volume_size": 1}
+        made = {**device, "delete_on_termination": True}
+        given = {"source_type": "volume", "destination_type": "volume", "uuid": self.volumes.add().id}
+        networks = [{"uuid": self.network}]
+        return str(self.boot(name, wait=False, networks=networks, block_device_mapping_v2=[made, given])["id"])
 
     def delete(self, uuid: str) -> None:
         assert self.call("DELETE", f"/servers/{uuid}").status_code == 204

@@ -66,6 +66,68 @@ def _no_ports(site: Site) -> str:
     return site.create()
 
 
+def _build_with_volumes(site: Site) -> str:
+    return site.create_with_volumes()
+
+
+def _volumes_on_the_second_host(site: Site) -> str:
+    site.faults.fail("create", times=1, prefix="unlucky")
+    return site.create_with_volumes("unlucky")
+
+
+def _failing_with_volumes(site: Site) -> str:
+    site.faults.fail("create", prefix="doomed")
+    return site.create_with_volumes("doomed")
+
+
+def _with_volumes(site: Site) -> str:
+    uuid = site.create_with_volumes()
+    with site.conducting(Fuse()):
+        site.until(uuid, "ACTIVE")
+    return uuid
+
+
+def _delete_with_volumes(site: Site) -> str:
+    uuid = _with_volumes(site)
+    site.delete(uuid)
+    return uuid
+
+
+def _attach_volume(site: Site) -> str:
+    uuid = _running(site)
+    body = {"volumeAttachment": {"volumeId": site.volumes.add().id}}
+    assert site.call("POST", f"/servers/{uuid}/os-volume_attachments", body).status_code == 202
+    return uuid
+
+
+def _attach_volume_in_vain(site: Site) -> str:
+    uuid = _running(site)
+    site.faults.fail("attach_volume")
+    body = {"volumeAttachment": {"volumeId": site.volumes.add().id}}
+    assert site.call("POST", f"/servers/{uuid}/os-volume_attachments", body).status_code == 202
+    return uuid
+
+
+def _volume_of(site: Site, uuid: str) -> str:
+    listed = site.call("GET", f"/servers/{uuid}/os-volume_attachments").json["volumeAttachments"]
+    return str(listed[1]["volumeId"])
+
+
+def _detach_volume(site: Site) -> str:
+    uuid = _with_volumes(site)
+    path = f"/servers/{uuid}/os-volume_attachments/{_volume_of(site, uuid)}"
+    assert site.call("DELETE", path).status_code == 202
+    return uuid
+
+
+def _swap_volume(site: Site) -> str:
+    uuid = _with_volumes(site)
+    path = f"/servers/{uuid}/os-volume_attachments/{_volume_of(site, uuid)}"
+    body = {"volumeAttachment": {"volumeId": site.volumes.add().id}}
+    assert site.call("PUT", path, body, token="admin:admin").status_code == 202
+    return uuid
+
+
 STORIES = (
     Story("build", _build, "active"),
     Story("build on the second host", _second_host, "active"),
@@ -74,6 +136,14 @@ STORIES = (
     Story("delete", _delete, "deleted", kind="delete"),
     Story("attach an interface", _attach, "active", kind="attach", nics=2),
     Story("detach an interface", _detach, "active", kind="detach", nics=0),
+    Story("build with volumes", _build_with_volumes, "active", kind="volumes"),
+    Story("build with volumes on the second host", _volumes_on_the_second_host, "active", kind="volumes"),
+    Story("build with volumes that no host can do", _failing_with_volumes, "error", kind="volumes"),
+    Story("delete with volumes", _delete_with_volumes, "deleted", kind="delete with volumes"),
+    Story("attach a volume", _attach_volume, "active", kind="attach volume"),
+    Story("attach a volume in vain", _attach_volume_in_vain, "active", kind="attach volume"),
+    Story("detach a volume", _detach_volume, "active", kind="detach volume"),
+    Story("swap a volume", _swap_volume, "active", kind="swap volume"),
     Story("delete of a failed build", _delete_failed, "deleted", kind="delete without a host"),
     Story(
         "delete while building, then going to the second host",

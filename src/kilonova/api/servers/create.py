@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilonova.api import fields, links
-from kilonova.api.servers import finding
-from kilonova.api.servers.image import resolve as resolve_image
+from kilonova.api.servers import block_devices, finding
 from kilonova.api.servers.networking import resolve as resolve_networks
 from kilonova.api.servers.schema import CREATE, shortened
 from kilonova.domain import quota
+from kilonova.domain.block_device import BlockDevice
 from kilonova.domain.flavor import FlavorNotFound
 from kilonova.domain.keypair import KeypairNotFound
 from kilonova.kit import codec
@@ -44,15 +44,16 @@ def checked(call: Call) -> build.NewServers:
     body = call.body["server"]
     least, most = _counts(body)
     flavor, keypair = _from_api_database(call, body)
-    image = resolve_image(call, body, flavor)
+    image, devices = block_devices.resolve(call, body, flavor)
     check_limits(call, body)
     command, zone = _destination(call, body, own)
+    zone = block_devices.zone_of(call, devices, zone)
     hints = _hints(call)
     group = _group(call, hints, most)
     networks, groups = resolve_networks(call, body, most)
     password = body.get("adminPass") or new_password(call)
     row = {
-        **_flavor_columns(flavor),
+        **_flavor_columns(flavor, local_root=image is None or bool(image["id"])),
         **_image_columns(image),
         **key_columns(keypair),
         **shortened(_own_columns(call, body)),
@@ -65,7 +66,8 @@ def checked(call: Call) -> build.NewServers:
     return build.NewServers(
         name=body["name"],
         row=row,
-        command=build.Build(admin_pass=password, zone=zone, group=group, **command),
+        command=build.Build(admin_pass=password, zone=zone, group=group, **_for_volumes(call, devices), **command),
+        devices=devices,
         least=least,
         most=most,
     )
@@ -139,7 +141,7 @@ def _last_segment(reference: str) -> str:
     return reference.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _flavor_columns(flavor: Any) -> dict[str, Any]:
+def _flavor_columns(flavor: Any, *, local_root: bool) -> dict[str, Any]:
     shown = {
         "vcpus": flavor["vcpus"],
         "ram": flavor["memory_mb"],
@@ -154,12 +156,19 @@ def _flavor_columns(flavor: Any) -> dict[str, Any]:
         "flavor": codec.text(shown),
         "vcpus": flavor["vcpus"],
         "memory_mb": flavor["memory_mb"],
-        "disk_gb": flavor["root_gb"] + flavor["ephemeral_gb"],
+        "disk_gb": (flavor["root_gb"] if local_root else 0) + flavor["ephemeral_gb"],
     }
 
 
 def _image_columns(image: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"image_ref": image["id"] if image else "", "image": codec.text(image) if image else None}
+
+
+def _for_volumes(call: Call, devices: Sequence[BlockDevice]) -> dict[str, Any]:
+    """Volumes that are made later are made in the user's name."""
+    if not any(device.is_volume and device.source_type != "volume" for device in devices):
+        return {}
+    return {"token": call.context.token, "volumes_near": not call.app.cross_az_attach}
 
 
 def key_columns(keypair: Any) -> dict[str, Any]:
@@ -187,7 +196,6 @@ def _own_columns(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
         "network_info": "[]",
         "addresses": "{}",
         "ips": "",
-        "volumes": "[]",
         "trusted_certs": codec.text(certs) if certs is not None else None,
         "access_ip_v4": body.get("accessIPv4"),
         "access_ip_v6": body.get("accessIPv6"),

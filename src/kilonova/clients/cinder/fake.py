@@ -163,8 +163,9 @@ class FakeCinder:
         self.interfere("reserve", volume_id)
         with self._lock:
             volume = self.get(None, volume_id)
-            alone = volume.status == "available" or (volume.multiattach and volume.status in _RESERVABLE)
-            if not alone:
+            mine = any(a.server_id == server_id and a.volume_id == volume_id for a in self._attachments.values())
+            shared = volume.multiattach and volume.status in _RESERVABLE
+            if volume.status != "available" and not shared and not mine:
                 raise VolumeNotUsable(reason=f"Volume {volume_id} is {volume.status}; it must be available.")
             found = Attachment(id=str(uuid.uuid4()), volume_id=volume_id, server_id=server_id, status="reserved")
             self._keep(found)

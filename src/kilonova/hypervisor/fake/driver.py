@@ -3,10 +3,11 @@
 import functools
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from kilonova.domain.power import PowerState
@@ -26,6 +27,7 @@ from kilonova.hypervisor.contracts import (
     NodeFacts,
     NoSuchConsole,
     Progress,
+    VolumeDisk,
 )
 from kilonova.hypervisor.fake.faults import FakeFaults
 from kilonova.hypervisor.fake.options import FakeOptions
@@ -205,6 +207,40 @@ class FakeDriver:
         return self._move("resume", spec.uuid, PowerState.RUNNING)
 
     # Devices
+
+    def connector(self) -> Mapping[str, Any]:
+        self.faults.meet("connector", self._host)
+        return {"host": self._host, "ip": self._address, "initiator": f"iqn.2026-01.fake:{self._host}"}
+
+    def attach_volume(self, spec: GuestSpec, volume: VolumeDisk) -> None:
+        self._need("attach_volume", spec.uuid)
+        self._hold(spec.uuid, {volume.volume_id: 0})
+
+    def detach_volume(self, uuid: str, volume: VolumeDisk) -> None:
+        found = self._guests.get(uuid)
+        self.faults.meet("detach_volume", self._host, found.display_name if found else "")
+        if found is not None:
+            self._hold(uuid, {}, without=volume.volume_id)
+
+    def swap_volume(self, uuid: str, old: VolumeDisk, new: VolumeDisk) -> None:
+        if old.volume_id in self._need("swap_volume", uuid).volumes:
+            self._hold(uuid, {new.volume_id: 0}, without=old.volume_id)
+
+    def extend_volume(self, uuid: str, volume: VolumeDisk, size_gb: int) -> None:
+        self._need("extend_volume", uuid)
+        self._hold(uuid, {volume.volume_id: size_gb})
+
+    def volumes(self, uuid: str) -> Mapping[str, int]:
+        """What a guest has, for those who check."""
+        return self._need("volumes", uuid).volumes
+
+    def _hold(self, uuid: str, more: Mapping[str, int], *, without: str | None = None) -> None:
+        with self._lock(uuid):
+            record = self._guests.get(uuid)
+            if record is None:
+                raise GuestMissing(uuid=uuid)
+            kept = {volume: size for volume, size in record.volumes.items() if volume != without}
+            self._keep(replace(record, volumes={**kept, **more}))
 
     def attach_nic(self, spec: GuestSpec, nic: Nic) -> None:
         self._need("attach_nic", spec.uuid)

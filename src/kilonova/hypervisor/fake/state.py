@@ -6,7 +6,8 @@ process killed while writing spoils at most its last line.
 
 import os
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +30,8 @@ class Record:
     power: PowerState
     boots: int = 1
     """Times it was started; the console log shows them."""
+    volumes: Mapping[str, int] = field(default_factory=dict)
+    """Volume → its size as the guest was told last; 0 when it was never told."""
     macs: tuple[str, ...] = ()
     """Of its NICs, in the order they were plugged."""
     rescue_image: str | None = None
@@ -42,8 +45,9 @@ class Record:
             node=node,
             vcpus=spec.vcpus,
             memory_mb=spec.memory_mb,
-            disk_gb=spec.root_gb + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
+            disk_gb=(0 if spec.boots_from_volume else spec.root_gb) + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
             power=PowerState.RUNNING,
+            volumes={volume.volume_id: 0 for volume in spec.volumes},
             macs=tuple(nic.mac for nic in spec.nics),
         )
 

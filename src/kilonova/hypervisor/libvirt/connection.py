@@ -336,6 +336,27 @@ class LiveDomain:
                 raise
         self._await_job("back up")
 
+    def copy_over(self, dev: str, document: str) -> None:
+        """Copy a running disk to another place that is ready for it, and go on there. Raises HypervisorFailed."""
+        flags = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+        with self._errors("copy disk"):
+            if not self._raw.blockJobInfo(dev, 0):  # one that a killed agent began goes on by itself
+                self._raw.blockCopy(dev, document, {}, flags)
+            while True:
+                job = self._raw.blockJobInfo(dev, 0)
+                if not job:
+                    reason = "the copy ended before it was complete"
+                    raise HypervisorFailed(call="copy disk", host=self._connection.host, reason=reason)
+                if job["cur"] == job["end"] and job["end"] > 0:
+                    break
+                time.sleep(_JOB_POLL_S)
+            self._raw.blockJobAbort(dev, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+    def resize(self, dev: str, size: int) -> None:
+        """Tell the guest of a disk's new size in bytes."""
+        with self._errors("resize disk"):
+            self._raw.blockResize(dev, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
     def _await_job(self, call: str) -> None:
         with self._errors(call):
             while self._raw.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE:

@@ -162,7 +162,8 @@ class Storage:
 
     def _fill(self, folder: GuestFolder, spec: GuestSpec, progress: Progress) -> GuestFolder:
         folder.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._root(folder, spec, progress)
+        if not spec.boots_from_volume:
+            self._root(folder, spec, progress)
         self._extra(folder, spec)
         self._kernel(spec.image.properties if spec.image else {}, folder.kernel, folder.ramdisk)
         self.refresh_config_drive(folder, spec)

@@ -79,13 +79,13 @@ class Ground:
         return GuestState(uuid=domain.uuid, name=domain.name, power=domain.power())
 
     def power_of(self, domain: LiveDomain | None, folder: GuestFolder, uuid: str) -> PowerState:
-        """The power state; a guest whose definition was lost but whose disk is here is off.
+        """The power state; a guest whose definition was lost but whose folder is here is off.
 
         Raises GuestMissing when there is neither.
         """
         if domain is not None:
             return domain.power()
-        if folder.root.exists():
+        if folder.path.exists():
             return PowerState.SHUTDOWN
         raise GuestMissing(uuid=uuid)
 

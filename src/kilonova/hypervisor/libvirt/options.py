@@ -35,6 +35,8 @@ class LibvirtOptions:
     wait_soft_reboot_seconds: int = opt(120, "seconds soft reboot may take before it becomes hard")
     device_detach_attempts: int = opt(8, "requests to a guest to let go of a device", min=1)
     device_detach_timeout: int = opt(20, "seconds between such requests", min=1)
+    rbd_user: str | None = opt(None, "Ceph user for volumes whose connection names no secret")
+    rbd_secret_uuid: str | None = opt(None, "UUID of the libvirt secret with that user's key")
     rx_queue_size: int | None = opt(None, "virtio receive queue", choices=[256, 512, 1024])
     tx_queue_size: int | None = opt(None, "virtio transmit queue", choices=[256, 512, 1024])
 

@@ -1,8 +1,10 @@
 """Disks and the config drive's CD."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from kilonova.hypervisor.libvirt.builders.plan import DiskFile, Plan
+from kilonova.hypervisor.libvirt.builders.volumes import dev_of, volume_disk
 from kilonova.hypervisor.libvirt.xml import domain as xml
 
 _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
@@ -11,14 +13,17 @@ _PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
 class _Names:
     """Hands out device names, counting on per prefix."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str]) -> None:
         self._next: dict[str, int] = {}
+        self._taken = frozenset(taken)
+        """By volumes, whose names are known to users."""
 
     def take(self, bus: str) -> str:
         prefix = _PREFIX.get(bus, "vd")
         number = self._next.get(prefix, 0)
         self._next[prefix] = number + 1
-        return f"{prefix}{chr(ord('a') + number)}"
+        name = f"{prefix}{chr(ord('a') + number)}"
+        return self.take(bus) if name in self._taken else name
 
 
 def _cdrom_bus(plan: Plan) -> str:
@@ -58,13 +63,16 @@ def _bus(plan: Plan, file: DiskFile, usual: str) -> str:
 
 
 def disks(plan: Plan, domain: xml.Domain) -> xml.Domain:
-    """In the plan's order: the root disk is the first on its bus."""
-    names = _Names()
+    """In the plan's order: the root disk is the first on its bus; volumes come behind, unless one is the root disk."""
+    names = _Names(dev_of(volume) for volume in plan.spec.volumes)
     wanted = plan.image_property("hw_disk_bus", "virtio")
     made = []
     for file in plan.disks:
         bus = _bus(plan, file, wanted)
         made.append(_disk(plan, file, bus, names.take(bus)))
+    volumes = sorted(plan.spec.volumes, key=lambda volume: volume.boot_index != 0)
+    attached = [volume_disk(plan, volume) for volume in volumes]
+    made = [*attached[:1], *made, *attached[1:]] if plan.spec.boots_from_volume else [*made, *attached]
     controllers = domain.devices.controllers
     if any(disk.target.bus == "scsi" for disk in made):
         controllers = (*controllers, xml.Controller(type="scsi", index=0, model="virtio-scsi"))

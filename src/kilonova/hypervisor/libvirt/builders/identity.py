@@ -23,7 +23,7 @@ def _note(spec: GuestSpec) -> xml.GuestNote:
             ephemeral_gb=spec.ephemeral_gb,
             swap_mb=spec.swap_mb,
         ),
-        image=xml.ImageNote(id=spec.image.id) if spec.image else None,
+        image=xml.ImageNote(id=spec.image.id) if spec.image and spec.image.id else None,
     )
 
 

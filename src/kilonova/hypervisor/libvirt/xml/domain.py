@@ -209,9 +209,35 @@ class DiskDriver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHost:
+    TAG: ClassVar[str] = "host"
+    name: str = attribute()
+    port: str | None = attribute(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSecret:
+    TAG: ClassVar[str] = "secret"
+    type: str = attribute()
+    uuid: str = attribute()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskAuth:
+    TAG: ClassVar[str] = "auth"
+    username: str = attribute()
+    secret: DiskSecret = child()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskSource:
     TAG: ClassVar[str] = "source"
     file: str | None = attribute(None)
+    dev: str | None = attribute(None)
+    protocol: str | None = attribute(None)
+    name: str | None = attribute(None)
+    hosts: tuple[SourceHost, ...] = children()
+    auth: DiskAuth | None = child()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +262,19 @@ class Disk:
     source: DiskSource | None = child()
     target: DiskTarget = child()
     readonly: bool = flag()
+    shareable: bool = flag()
     serial: str | None = leaf()
     boot: BootOrder | None = child()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTarget:
+    """Where a running disk is copied to (virDomainBlockCopy)."""
+
+    TAG: ClassVar[str] = "disk"
+    type: str = attribute()
+    source: DiskSource = child()
+    driver: DiskDriver | None = child()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,302 @@
+"""Servers with volumes: built from them, given and rid of them, over HTTP with the fake volume service."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.service.cloud import Cloud, running, wait_for
+
+from kilonova.clients.cinder.contract import VolumeNotFound
+from kilonova.clients.cinder.facts import Volume
+from kilonova.clients.glance.facts import NewImage
+
+NOTHING = "7a1e6f62-3c44-4c6c-b84b-0d5d3df0e0aa"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running(Path(tmp_path_factory.mktemp("volumes"))) as made:
+        made.flavor()
+        yield made
+
+
+def from_image(cloud: Cloud, **more: Any) -> dict[str, Any]:
+    """A device made from the image."""
+    source = {"source_type": "image", "uuid": cloud.image.id, "destination_type": "volume", "volume_size": 1}
+    return {**source, "boot_index": 0, **more}
+
+
+def given(volume: Volume, **more: Any) -> dict[str, Any]:
+    return {"source_type": "volume", "destination_type": "volume", "uuid": volume.id, **more}
+
+
+def create(cloud: Cloud, version: str = "2.104", **values: Any) -> Any:
+    server = {"name": "vol", "flavorRef": "1", "networks": "none", **values}
+    if int(version.split(".")[1]) < 37:
+        server.pop("networks")
+    return cloud.call("POST", "/servers", {"server": server}, version=version)
+
+
+def booted(cloud: Cloud, **values: Any) -> dict[str, Any]:
+    result = create(cloud, **values)
+    assert result.status_code == 202, result.text
+    return cloud.until(result.json["server"]["id"], "ACTIVE")
+
+
+def guest_volumes(cloud: Cloud, server: str) -> set[str]:
+    return set(cloud.hosts["host1"].driver.volumes(server))
+
+
+def attach(cloud: Cloud, server: str, volume: str, version: str = "2.104", **more: Any) -> Any:
+    path = f"/servers/{server}/os-volume_attachments"
+    return cloud.call("POST", path, {"volumeAttachment": {"volumeId": volume, **more}}, version=version)
+
+
+def attachments(cloud: Cloud, server: str, version: str = "2.104") -> list[dict[str, Any]]:
+    result = cloud.call("GET", f"/servers/{server}/os-volume_attachments", version=version)
+    assert result.status_code == 200
+    found: list[dict[str, Any]] = result.json["volumeAttachments"]
+    return found
+
+
+def detach(cloud: Cloud, server: str, volume: str) -> Any:
+    return cloud.call("DELETE", f"/servers/{server}/os-volume_attachments/{volume}")
+
+
+def status(cloud: Cloud, volume: str) -> str:
+    return cloud.volumes.get(None, volume).status
+
+
+def test_a_server_boots_from_an_image_on_a_volume(cloud: Cloud) -> None:
+    other = cloud.volumes.add()
+    devices = [from_image(cloud, delete_on_termination=True), given(other), {"source_type": "blank", **BLANK}]
+    server = booted(cloud, block_device_mapping_v2=devices)
+
+    assert server["image"] == ""
+    root, second, blank = (v["id"] for v in server["os-extended-volumes:volumes_attached"])
+    assert second == other.id
+    assert [status(cloud, v) for v in (root, second, blank)] == ["in-use"] * 3
+    assert guest_volumes(cloud, server["id"]) == {root, second, blank}
+    assert cloud.volumes.get(None, root).project_id == "project"
+    assert [a["device"] for a in attachments(cloud, server["id"])] == ["/dev/vda", "/dev/vdb", "/dev/vdc"]
+
+    assert detach(cloud, server["id"], root).status_code == 403
+    cloud.call("DELETE", f"/servers/{server['id']}")
+    cloud.until_gone(server["id"])
+    assert [status(cloud, v) for v in (second, blank)] == ["available"] * 2
+    with pytest.raises(VolumeNotFound):
+        cloud.volumes.get(None, root)
+    assert cloud.volumes.attachments(server["id"]) == ()
+
+
+BLANK = {"destination_type": "volume", "volume_size": 2, "boot_index": -1}
+
+
+def test_volumes_attached_by_version(cloud: Cloud) -> None:
+    volume = cloud.volumes.add(bootable=True)
+    server = booted(cloud, block_device_mapping_v2=[given(volume, boot_index=0)])
+
+    key = "os-extended-volumes:volumes_attached"
+    assert cloud.show(server["id"], version="2.2").json["server"][key] == [{"id": volume.id}]
+    assert server[key] == [{"id": volume.id, "delete_on_termination": False}]
+
+
+def test_a_snapshot_and_the_mapping_before_v2(cloud: Cloud) -> None:
+    volume = cloud.volumes.add(bootable=True, image_metadata={"hw_disk_bus": "scsi", "image_id": "x"})
+    snapshot = cloud.volumes.create_snapshot(None, volume.id, "snap")
+    mapping = [{"device_name": "vda", "snapshot_id": snapshot.id, "delete_on_termination": "1"}]
+    server = booted(cloud, imageRef="", block_device_mapping=mapping)
+
+    (made,) = server["os-extended-volumes:volumes_attached"]
+    assert made["delete_on_termination"] is True
+    assert cloud.volumes.get(None, made["id"]).snapshot_id == snapshot.id
+    assert cloud.show(server["id"]).json["server"]["image"] == ""
+
+
+def test_an_image_may_name_devices_of_its_own(cloud: Cloud) -> None:
+    snapshot = cloud.volumes.create_snapshot(None, cloud.volumes.add(bootable=True).id, "snap")
+    text = (
+        f'[{{"source_type": "snapshot", "destination_type": "volume", "snapshot_id": "{snapshot.id}", '
+        '"boot_index": 0, "device_name": "/dev/vda", "delete_on_termination": true, "no_device": null}]'
+    )
+    properties = {"block_device_mapping": text, "bdm_v2": "True", "root_device_name": "/dev/vda"}
+    image = cloud.images.add(NewImage(name="of volumes", visibility="public", properties=properties))
+
+    server = booted(cloud, imageRef=image.id)
+
+    assert server["image"] == ""
+    assert len(server["os-extended-volumes:volumes_attached"]) == 1
+    broken = cloud.images.add(NewImage(name="b", visibility="public", properties={"block_device_mapping": "[1]"}))
+    assert create(cloud, imageRef=broken.id).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("devices", "words"),
+    [
+        ([{"source_type": "volume", "uuid": NOTHING, "boot_index": 0}], "failed to get volume"),
+        ([{"source_type": "snapshot", "uuid": NOTHING, "boot_index": 0}], "failed to get snapshot"),
+        ([{"source_type": "image", "uuid": NOTHING, "boot_index": 0, "volume_size": 1}], "could not be found"),
+        ([{"source_type": "blank", "destination_type": "volume", "boot_index": 0}], "Blank volumes"),
+        ([{"source_type": "blank", **BLANK, "boot_index": 0, "volume_type": "nothing"}], "Volume type"),
+        ([{"source_type": "blank", **BLANK}], "Boot sequence"),
+        ([], "imageRef"),
+    ],
+)
+def test_devices_that_cannot_be(cloud: Cloud, devices: list[dict[str, Any]], words: str) -> None:
+    result = create(cloud, block_device_mapping_v2=devices)
+    assert (result.status_code, words in result.text) == (400, True), result.text
+
+
+def test_volumes_that_cannot_be_used(cloud: Cloud) -> None:
+    plain, busy = cloud.volumes.add(), cloud.volumes.add(status="error", bootable=True)
+    shared = cloud.volumes.add(multiattach=True, bootable=True)
+    for version, volume in (("2.104", plain), ("2.104", busy), ("2.59", shared)):
+        devices = [given(volume, boot_index=0)]
+        assert create(cloud, version, block_device_mapping_v2=devices).status_code == 400
+    both: dict[str, Any] = {"block_device_mapping": [], "block_device_mapping_v2": []}
+    assert create(cloud, imageRef=cloud.image.id, **both).status_code == 400
+    twice = create(cloud, imageRef=cloud.image.id, block_device_mapping_v2=[from_image(cloud)])
+    assert twice.status_code == 400
+
+
+def test_what_never_becomes_available_fails_the_server(cloud: Cloud) -> None:
+    cloud.volumes.made_status = "error"
+    try:
+        result = create(cloud, block_device_mapping_v2=[from_image(cloud)])
+        uuid = result.json["server"]["id"]
+        server = cloud.until(uuid, "ERROR")
+    finally:
+        cloud.volumes.made_status = "available"
+    assert "did not become available" in server["fault"]["message"]
+    assert server["os-extended-volumes:volumes_attached"] == []
+    assert not [v for v in cloud.volumes.list(None) if v.status == "error" and v.metadata]
+
+
+def test_attach_show_and_detach(cloud: Cloud) -> None:
+    server = cloud.boot()["id"]
+    one, two = cloud.volumes.add(), cloud.volumes.add()
+
+    first = attach(cloud, server, one.id, "2.79", tag="data", delete_on_termination=True)
+    assert first.status_code == 200
+    assert first.json["volumeAttachment"] == {
+        "id": one.id,
+        "volumeId": one.id,
+        "serverId": server,
+        "device": "/dev/vdb",
+        "tag": "data",
+        "delete_on_termination": True,
+    }
+    second = attach(cloud, server, two.id, device="/dev/vdd")
+    assert (second.status_code, second.content) == (202, b"")
+    wait_for(lambda: status(cloud, two.id) == "in-use")
+    assert guest_volumes(cloud, server) == {one.id, two.id}
+
+    plain, full = attachments(cloud, server, "2.1")[0], attachments(cloud, server)[1]
+    assert plain == {"id": one.id, "volumeId": one.id, "serverId": server, "device": "/dev/vdb"}
+    assert set(full) == {
+        "attachment_id",
+        "bdm_uuid",
+        "delete_on_termination",
+        "device",
+        "serverId",
+        "tag",
+        "volumeId",
+    }
+    assert full["attachment_id"] == cloud.volumes.get(None, two.id).uses[0].attachment_id
+    path = f"/servers/{server}/os-volume_attachments"
+    assert cloud.call("GET", f"{path}/{two.id}").json["volumeAttachment"] == full
+    assert len(cloud.call("GET", f"{path}?limit=1&offset=1").json["volumeAttachments"]) == 1
+
+    assert detach(cloud, server, two.id).status_code == 202
+    wait_for(lambda: status(cloud, two.id) == "available")
+    wait_for(lambda: len(attachments(cloud, server)) == 1)
+    assert guest_volumes(cloud, server) == {one.id}
+    assert detach(cloud, server, two.id).status_code == 404
+    assert cloud.call("GET", f"{path}/{two.id}").status_code == 404
+    actions = cloud.call("GET", f"/servers/{server}/os-instance-actions").json["instanceActions"]
+    assert [a["action"] for a in actions[:3]] == ["detach_volume", "attach_volume", "attach_volume"]
+
+
+def test_attaching_is_refused(cloud: Cloud) -> None:
+    server, other = cloud.boot()["id"], cloud.boot()["id"]
+    volume, shared = cloud.volumes.add(), cloud.volumes.add(multiattach=True)
+    foreign = cloud.volumes.add(project_id="somebody else's")
+
+    assert attach(cloud, server, volume.id).status_code == 202
+    again = attach(cloud, server, volume.id)
+    assert (again.status_code, "already attached" in again.text) == (400, True)
+    assert attach(cloud, other, volume.id).status_code == 400
+    assert attach(cloud, server, NOTHING).status_code == 404
+    assert attach(cloud, server, foreign.id).status_code == 404
+    assert attach(cloud, server, shared.id, "2.59").status_code == 400
+    assert attach(cloud, server, shared.id, device="/dev/vdb").status_code == 409
+    assert attach(cloud, server, shared.id, device="vdb").status_code == 400
+    assert attach(cloud, server, shared.id, "2.48", tag="x").status_code == 400
+    assert attach(cloud, NOTHING, shared.id).status_code == 404
+    for one in (server, other):
+        assert attach(cloud, one, shared.id).status_code == 202
+    wait_for(lambda: len(cloud.volumes.get(None, shared.id).uses) == 2)
+
+
+def test_what_cinder_refuses_leaves_no_trace(cloud: Cloud) -> None:
+    server, volume = cloud.boot()["id"], cloud.volumes.add()
+
+    def refuse(call: str, _ident: str) -> None:
+        if call == "connect":
+            raise ValueError("no export today")
+
+    cloud.volumes.interfere = refuse
+    try:
+        assert attach(cloud, server, volume.id).status_code == 202
+        wait_for(lambda: attachments(cloud, server) == [])
+    finally:
+        cloud.volumes.interfere = lambda _call, _ident: None
+    wait_for(lambda: status(cloud, volume.id) == "available")
+    assert cloud.show(server).json["server"]["status"] == "ACTIVE"
+
+
+def put(cloud: Cloud, server: str, volume: str, version: str = "2.104", token: str = "admin:admin", **body: Any) -> Any:
+    path = f"/servers/{server}/os-volume_attachments/{volume}"
+    return cloud.call("PUT", path, {"volumeAttachment": body}, version=version, token=token)
+
+
+def test_the_flag_and_the_swap(cloud: Cloud) -> None:
+    server = cloud.boot()["id"]
+    old, new, small = cloud.volumes.add(2), cloud.volumes.add(2), cloud.volumes.add(1)
+    attach(cloud, server, old.id)
+    wait_for(lambda: status(cloud, old.id) == "in-use")
+
+    flag: dict[str, Any] = {"volumeId": old.id, "delete_on_termination": True}
+    assert put(cloud, server, old.id, token="user:project", **flag, device="/dev/vdb", tag=None).status_code == 202
+    assert attachments(cloud, server)[0]["delete_on_termination"] is True
+    assert put(cloud, server, old.id, **flag, device="/dev/vdc").status_code == 400
+    assert put(cloud, server, old.id, "2.84", **flag).status_code == 400
+    assert put(cloud, server, new.id, **{**flag, "volumeId": new.id}).status_code == 404
+
+    assert put(cloud, server, old.id, token="user:project", volumeId=new.id).status_code == 403
+    assert put(cloud, server, old.id, volumeId=NOTHING).status_code == 400
+    assert put(cloud, server, NOTHING, volumeId=new.id).status_code == 404
+    assert put(cloud, server, old.id, volumeId=small.id).status_code == 400
+    assert put(cloud, server, old.id, volumeId=new.id).status_code == 202
+    wait_for(lambda: status(cloud, old.id) == "available")
+    wait_for(lambda: attachments(cloud, server)[0]["volumeId"] == new.id)
+    assert (status(cloud, new.id), guest_volumes(cloud, server)) == ("in-use", {new.id})
+    assert cloud.volumes.reported == [(old.id, new.id)]
+
+
+def test_a_stopped_server_keeps_its_volumes(cloud: Cloud) -> None:
+    server, volume = cloud.boot()["id"], cloud.volumes.add()
+    cloud.call("POST", f"/servers/{server}/action", {"os-stop": None})
+    cloud.until(server, "SHUTOFF")
+
+    assert attach(cloud, server, volume.id).status_code == 202
+    wait_for(lambda: status(cloud, volume.id) == "in-use")
+    cloud.call("POST", f"/servers/{server}/action", {"os-start": None})
+    cloud.until(server, "ACTIVE")
+    assert guest_volumes(cloud, server) == {volume.id}
+    cloud.call("POST", f"/servers/{server}/action", {"pause": None})
+    cloud.until(server, "PAUSED")
+    assert detach(cloud, server, volume.id).status_code == 202
+    wait_for(lambda: status(cloud, volume.id) == "available")
+    cloud.call("DELETE", f"/servers/{server}")
