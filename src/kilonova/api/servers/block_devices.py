@@ -15,6 +15,8 @@ from kilonova.kit.http.endpoint import Call
 
 _RULE = "os_compute_api:servers:create:attach_volume"
 _MULTIATTACH = 60
+_SHARED = frozenset({"in-use", "reserved", "attaching"})
+"""Statuses in which one more server may have a multiattach volume."""
 
 
 class MultiattachTooOld(Invalid):
@@ -165,7 +167,7 @@ def demand_attachable(call: Call, volume: Volume) -> None:
     """The volume is free. Raises Invalid, MultiattachTooOld."""
     if volume.multiattach and not call.at_least(_MULTIATTACH):
         raise MultiattachTooOld
-    if volume.status != "available" and not (volume.multiattach and volume.status == "in-use"):
+    if volume.status != "available" and not (volume.multiattach and volume.status in _SHARED):
         raise Invalid(
             f"Invalid volume: Volume {volume.id} status must be 'available'"
             f"{' or in-use' if volume.multiattach else ''}. Currently in '{volume.status}' status."
