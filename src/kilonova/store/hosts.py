@@ -13,6 +13,10 @@ from kilonova.store.cell_tables import compute_nodes, services
 _S = services.c
 _N = compute_nodes.c
 COMPUTE = "nova-compute"
+_WITH_SERVICE = sa.select(compute_nodes, _S.disabled, _S.disabled_reason, _S.forced_down, _S.last_seen).select_from(
+    compute_nodes.join(services, sa.and_(_S.host == _N.host, _S.binary == COMPUTE))
+)
+_SOME_WITH_SERVICE = _WITH_SERVICE.where(_N.uuid.in_(sa.bindparam("uuids", expanding=True)))
 
 
 def heartbeat(connection: Connection, host: str, binary: str, uuid: str, now: str) -> bool:
@@ -35,11 +39,9 @@ def report_node(connection: Connection, host: str, uuid: str, node: str, facts: 
 
 def nodes_by_uuid(connection: Connection, uuids: Collection[str] | None = None) -> list[Row]:
     """Compute nodes joined with their service's state; all of them, or those with the UUIDs."""
-    joined = compute_nodes.join(services, sa.and_(_S.host == _N.host, _S.binary == COMPUTE))
-    query = sa.select(compute_nodes, _S.disabled, _S.disabled_reason, _S.forced_down, _S.last_seen).select_from(joined)
-    if uuids is not None:
-        query = query.where(_N.uuid.in_(uuids))
-    return rows(connection, query)
+    if uuids is None:
+        return rows(connection, _WITH_SERVICE)
+    return rows(connection, _SOME_WITH_SERVICE, {"uuids": list(uuids)})
 
 
 def build_failed(connection: Connection, host: str, node: str) -> None:

@@ -24,7 +24,9 @@ def _is_due(now: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
 
 def _blocked() -> sa.ColumnElement[bool]:
     earlier = operations.alias()
-    before = (earlier.c.server_uuid == _O.server_uuid, earlier.c.state.in_(OPEN), earlier.c.seq < _O.seq)
+    # No IN: its list would be put into the text at each execution.
+    unfinished = sa.or_(*(earlier.c.state == state for state in OPEN))
+    before = (earlier.c.server_uuid == _O.server_uuid, unfinished, earlier.c.seq < _O.seq)
     return sa.select(earlier.c.seq).where(*before).exists()
 
 

@@ -7,11 +7,13 @@
 """
 
 import contextlib
+import functools
 import logging
 import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -75,22 +77,32 @@ class Database:
         self.engine = _engine(self.url, options)
         self.dialect: str = self.engine.dialect.name
         self._reader = self.engine if self.dialect == "sqlite" else _engine(self.url, options, reading=True)
-        self.statements = Counter()
-        for engine in {self.engine, self._reader}:
-            event.listen(engine, "before_cursor_execute", self.statements.count)
+        keep = 0 if self.dialect == "sqlite" else options.max_pool_size
+        self._readers = _Kept(self._reader, keep, options.connection_recycle_time)
+        self._writers = _Kept(self.engine, keep, options.connection_recycle_time)
         self._sqlite_writer = threading.RLock() if self.dialect == "sqlite" else None
+
+    @functools.cached_property
+    def statements(self) -> "Counter":
+        """Counts from the first look at it on: a listener makes every connection dearer by a tenth of a millisecond."""
+        counter = Counter()
+        for engine in {self.engine, self._reader}:
+            event.listen(engine, "before_cursor_execute", counter.count)
+        for kept in (self._readers, self._writers):
+            kept.clear()  # those know of no listener
+        return counter
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for selects, each of which sees what was committed when it began."""
-        with self._translated(), self._reader.connect() as connection:
+        with self._translated(), self._readers.connection() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed on leaving, rolled back when an exception leaves."""
         guard = self._sqlite_writer or contextlib.nullcontext()
-        with self._translated(), guard, self.engine.begin() as connection:
+        with self._translated(), guard, self._writers.connection() as connection, connection.begin():
             if self._sqlite_writer is not None:
                 # A deferred transaction that upgrades to a write fails at once when another process wrote meanwhile.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -120,6 +132,8 @@ class Database:
 
     def dispose(self) -> None:
         """Close all connections."""
+        for kept in (self._readers, self._writers):
+            kept.clear()
         self.engine.dispose()
         self._reader.dispose()
 
@@ -134,6 +148,49 @@ class Database:
                 LOG.warning("The database does not answer: %s", error.orig)
                 raise DatabaseUnavailable(reason=str(error.orig)) from error
             raise
+
+
+class _Kept:
+    """Connection objects that go on to the next user: to check one out and in again costs as much as a small query."""
+
+    def __init__(self, engine: Engine, keep: int, recycle: int) -> None:
+        self._engine = engine
+        self._keep = keep
+        self._recycle = recycle
+        self._idle: deque[tuple[float, Connection]] = deque()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One that nobody else uses meanwhile; it is kept unless something goes wrong."""
+        made, connection = self._take()
+        try:
+            yield connection
+        except BaseException:
+            if connection.invalidated:
+                self.clear()  # the others have lost their server, too
+            connection.close()
+            raise
+        if len(self._idle) < self._keep:
+            self._idle.append((made, connection))
+        else:
+            connection.close()
+
+    def _take(self) -> tuple[float, Connection]:
+        while self._idle:
+            try:
+                made, connection = self._idle.pop()
+            except IndexError:
+                break
+            if time.monotonic() - made < self._recycle:
+                return made, connection
+            connection.close()
+        return time.monotonic(), self._engine.connect()
+
+    def clear(self) -> None:
+        """Keep none of those that wait."""
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                self._idle.pop()[1].close()
 
 
 class Counter:

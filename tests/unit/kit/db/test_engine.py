@@ -12,6 +12,7 @@ from kilonova.kit.db.engine import (
     DatabaseBusy,
     DatabaseOptions,
     DatabaseUnavailable,
+    _Kept,
     _preferred_driver,
     is_bad_pattern,
     is_contention,
@@ -148,3 +149,38 @@ def test_urls_get_a_driver_that_is_there(given: str, drivers: set[str]) -> None:
     found, _, rest = _preferred_driver(given).partition("://")
     assert found in drivers
     assert rest == given.partition("://")[2]
+
+
+def test_a_kept_connection_goes_on_to_the_next_user_unless_something_went_wrong(database: Database) -> None:
+    kept = _Kept(database.engine, keep=1, recycle=3600)
+    with kept.connection() as first, kept.connection() as second:
+        assert first is not second
+    with kept.connection() as again:
+        assert again is first or again is second
+        assert (first.closed, second.closed).count(True) == 1
+    with pytest.raises(ZeroDivisionError), kept.connection() as broken:
+        _ = 1 / 0
+    assert broken.closed
+    with kept.connection() as waiting:
+        pass
+
+    def lose() -> None:
+        with kept.connection(), kept.connection() as lost:
+            lost.invalidate()
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        lose()
+    with kept.connection() as other:
+        assert other is not waiting
+    kept.clear()
+    assert other.closed
+
+
+def test_a_kept_connection_is_replaced_in_time(database: Database) -> None:
+    kept = _Kept(database.engine, keep=1, recycle=0)
+    with kept.connection() as first:
+        pass
+    with kept.connection() as second:
+        assert first.closed
+        assert second is not first
