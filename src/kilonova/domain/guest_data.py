@@ -7,8 +7,8 @@ import base64
 import hashlib
 import ipaddress
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kilonova.kit import codec
@@ -79,6 +79,8 @@ class GuestDataOptions:
     dhcp_domain: str = "novalocal"
     vendor_data: Mapping[str, Any] = field(default_factory=dict)
     """``vendor_data.json``; under ``static`` in ``vendor_data2.json``."""
+    ask_vendor: Callable[[Row], Mapping[str, Any]] = lambda _row: {}
+    """The other keys of ``vendor_data2.json``: what services say about a server."""
 
 
 def full_hostname(row: Row, domain: str) -> str:
@@ -105,7 +107,7 @@ def file(name: str, version: str, row: Row, options: GuestDataOptions, *, admin_
     if name == "vendor_data.json":
         return codec.dumps(options.vendor_data)
     if name == "vendor_data2.json":
-        return codec.dumps({"static": options.vendor_data})
+        return codec.dumps({"static": options.vendor_data, **options.ask_vendor(row)})
     raise KeyError(name)
 
 
@@ -230,6 +232,8 @@ def _netmask(prefix: int, version: int) -> str:
 def config_drive(row: Row, nics: Nics, options: GuestDataOptions, admin_pass: str | None) -> dict[str, str]:
     """Files of the config drive: path → base64 content. ``nics``: the ports as they are, not yet in the row."""
     current = {**row, "network_info": codec.text(list(nics))}
+    told = options.ask_vendor(current)
+    options = replace(options, ask_vendor=lambda _row: told)
     files: dict[str, bytes] = {}
     for version in VERSIONS:
         for name in listing(row, version):

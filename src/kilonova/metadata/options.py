@@ -1,12 +1,13 @@
 """Options of the metadata service."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from kilonova.domain.guest_data import GuestDataOptions
 from kilonova.kit.options import Configuration, opt
+from kilonova.kit.recent import Recent
 from kilonova.operations import vendor_data
-from kilonova.operations.vendor_data import VendorDataOptions
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class MetadataOptions:
     def of(cls, configuration: Configuration) -> "MetadataOptions":
         """As configured. Raises BadConfiguration (vendor data file)."""
         service = configuration.section(ServiceOptions)
-        vendor = vendor_data.load(configuration.section(VendorDataOptions))
-        guest = GuestDataOptions(service.dhcp_domain, vendor)
+        guest = vendor_data.guest_options(configuration, service.dhcp_domain)
+        kept: Recent[Mapping[str, Any]] = Recent(float(service.metadata_cache_expiration))
+        ask = guest.ask_vendor
+        guest = replace(guest, ask_vendor=lambda row: kept.get(row["uuid"], lambda: ask(row)))
         return cls(service, configuration.section(ProxyOptions), guest)

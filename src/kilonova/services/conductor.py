@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from kilonova.domain.guest_data import GuestDataOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import Configuration
@@ -20,7 +19,6 @@ from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
 from kilonova.operations.journal import Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions, PrecacheOptions
-from kilonova.operations.vendor_data import VendorDataOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.services import program
 from kilonova.services.parts import Liveness, open_store, placer_of
@@ -58,7 +56,7 @@ def tools_of(
         resources=others.resources,
         volumes=others.volumes,
         chooser=placer,
-        metadata=GuestDataOptions(options.dhcp_domain, vendor_data.load(configuration.section(VendorDataOptions))),
+        metadata=vendor_data.guest_options(configuration, options.dhcp_domain),
         options=options,
         precache_concurrency=configuration.section(PrecacheOptions).precache_concurrency,
         **extra,

@@ -79,5 +79,6 @@ def warn(configuration: Configuration) -> None:
     for (group, name), words in _RETIRED.items():
         if name in configuration.values(group):
             LOG.warning("Option [%s] %s is of an older release: %s", group, name, words)
+    elsewhere.append(("vendordata_dynamic_auth", EndpointOptions))
     spared = {("DEFAULT", name) for name in _LIBRARIES} | set(_RETIRED)
     warn_unknown(configuration, sections(), elsewhere, spared=spared)
