@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from kilonova.agent import moves
+from kilonova.agent.moves import Tell, say
 from kilonova.hypervisor import contracts
 from kilonova.kit import codec
 from kilonova.kit.errors import Conflict, Invalid, Unavailable, Unsupported
@@ -41,7 +43,14 @@ class Stopping(Unavailable):
 class Desk:
     """The handlers of one compute service."""
 
-    def __init__(self, driver: Any, *, threads: int = 32, answer_within: float = _ANSWER_WITHIN) -> None:
+    def __init__(
+        self,
+        driver: Any,
+        *,
+        threads: int = 32,
+        answer_within: float = _ANSWER_WITHIN,
+        tell: Tell = lambda _migration, _counters: {"cancel": False, "force": False},
+    ) -> None:
         self._driver = driver
         self._answer_within = answer_within
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="guest")
@@ -68,19 +77,20 @@ class Desk:
             "extend_volume": lambda a: driver.extend_volume(a["uuid"], _volume(a["volume"]), a["size_gb"]),
             "attach_nic": lambda a: driver.attach_nic(_spec(a), codec.unpack(a["nic"], contracts.Nic)),
             "detach_nic": lambda a: driver.detach_nic(a["uuid"], a["mac"]),
-            "rebuild": lambda a: driver.rebuild(_spec(a), keep_ephemeral=a["keep_ephemeral"], progress=_say),
-            "rescue": lambda a: driver.rescue(_spec(a), codec.unpack(a["image"], contracts.ImageFacts), _say),
+            "rebuild": lambda a: driver.rebuild(_spec(a), keep_ephemeral=a["keep_ephemeral"], progress=say),
+            "rescue": lambda a: driver.rescue(_spec(a), codec.unpack(a["image"], contracts.ImageFacts), say),
             "unrescue": lambda a: driver.unrescue(_spec(a)),
             "diagnostics": lambda a: driver.diagnostics(a["uuid"]),
             "inject_nmi": lambda a: driver.inject_nmi(a["uuid"]),
             "set_password": lambda a: driver.set_password(a["uuid"], a["user"], a["password"]),
-            "snapshot": lambda a: driver.snapshot(a["uuid"], a["image_id"], _say),
+            "snapshot": lambda a: driver.snapshot(a["uuid"], a["image_id"], say),
             "output": self._output,
+            **moves.calls(driver, tell),
             "console": self._console,
             "maintenance": lambda a: self._able(contracts.HostControl).maintenance(on=a["on"]),
             "host_power": lambda a: self._able(contracts.HostControl).host_power(a["action"]),
             "cache_image": lambda a: self._able(contracts.ImageCaching).cache_image(
-                codec.unpack(a["image"], contracts.ImageFacts), _say
+                codec.unpack(a["image"], contracts.ImageFacts), say
             ),
         }
 
@@ -174,7 +184,7 @@ class Desk:
 
     def _create(self, arguments: Mapping[str, Any]) -> Any:
         started = time.monotonic()
-        state = self._driver.create(_spec(arguments), _say)
+        state = self._driver.create(_spec(arguments), say)
         LOG.info("Built %s in %.1f s", state.uuid, time.monotonic() - started)
         return state
 
@@ -207,7 +217,3 @@ def _spec(arguments: Mapping[str, Any]) -> contracts.GuestSpec:
 
 def _volume(argument: Any) -> contracts.VolumeDisk:
     return codec.unpack(argument, contracts.VolumeDisk)
-
-
-def _say(sentence: str) -> None:
-    LOG.info("%s", sentence)

@@ -7,7 +7,7 @@ from typing import Any
 from kilonova.agent.inventory import inventory
 from kilonova.agent.options import AgentOptions
 from kilonova.clients.placement.contract import Inventories
-from kilonova.hypervisor.contracts import NodeFacts
+from kilonova.hypervisor.contracts import Moves, NodeFacts
 from kilonova.kit import codec
 from kilonova.kit.errors import KilonovaError, Unavailable
 from kilonova.kit.rpc.contract import Address, Bus
@@ -63,9 +63,27 @@ class Reporter:
         """Compare the guests here with what the database wants; remove the unwanted, tell of changed power states."""
         found = {guest.uuid: guest for guest in self._driver.guests()}
         report = {uuid: int(guest.power) for uuid, guest in found.items()}
-        verdict: Mapping[str, Any] = self._ask("host.guests", {"guests": report})
+        kept = list(self._driver.kept()) if isinstance(self._driver, Moves) else []
+        verdict: Mapping[str, Any] = self._ask("host.guests", {"guests": report, "kept": kept})
         for uuid in verdict["unwanted"]:
             self._unwanted(uuid)
+        for uuid in verdict.get("moved", ()):
+            LOG.info("Guest %s was brought up elsewhere while this host was away: removed", uuid)
+            self._driver.destroy(uuid)
+        for uuid in verdict.get("unneeded", ()):
+            LOG.info("Nobody comes back for what was set aside of %s: removed", uuid)
+            self._driver.let_go(uuid)
+        if verdict.get("moved"):
+            self.guests()  # only now that they are gone, what they had claimed here is given up
+
+    def migration(self, uuid: str, counters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Say how far a live migration is; a conductor that does not answer wants nothing of it."""
+        try:
+            wish: Mapping[str, Any] = self._ask("host.migration", {"migration": uuid, "counters": dict(counters)})
+        except Unavailable as error:
+            LOG.warning("Migration %s could not be reported: %s", uuid, error)
+            return {"cancel": False, "force": False}
+        return wish
 
     def _unwanted(self, uuid: str) -> None:
         action = self._options.running_deleted_instance_action

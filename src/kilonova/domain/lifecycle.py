@@ -12,6 +12,7 @@ from kilonova.kit.errors import Conflict
 _ANY: Final = frozenset(states.VM_STATES)
 _RUNNING: Final = frozenset({states.ACTIVE})
 _BOOTABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED, states.ERROR})
+_OFF_OR_ON: Final = frozenset({states.ACTIVE, states.STOPPED})
 _COPYABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.PAUSED, states.SUSPENDED})
 _PLUGGABLE: Final = frozenset({states.ACTIVE, states.PAUSED, states.STOPPED})
 _REPAIRABLE: Final = frozenset({states.ACTIVE, states.STOPPED, states.ERROR})
@@ -153,6 +154,57 @@ _ROWS: Final = (
         after=states.ACTIVE,
         on_failure=None,
         event="compute_resume_instance",
+    ),
+    Transition(
+        verb="resize",
+        allowed=_OFF_OR_ON,
+        during="resize_prep",
+        after=states.RESIZED,
+        on_failure=None,
+        event="compute_finish_resize",
+    ),
+    Transition(
+        verb="migrate",
+        allowed=_OFF_OR_ON,
+        during="resize_prep",
+        after=states.RESIZED,
+        on_failure=None,
+        event="compute_finish_resize",
+    ),
+    Transition(
+        verb="confirm_resize",
+        allowed=frozenset({states.RESIZED}),
+        during="resize_confirming",
+        after=states.ACTIVE,
+        on_failure=states.ERROR,
+        action="confirmResize",
+        event="compute_confirm_resize",
+    ),
+    Transition(
+        verb="revert_resize",
+        allowed=frozenset({states.RESIZED}),
+        during="resize_reverting",
+        after=states.ACTIVE,
+        on_failure=states.ERROR,
+        action="revertResize",
+        event="compute_finish_revert_resize",
+    ),
+    Transition(
+        verb="live_migrate",
+        allowed=frozenset({states.ACTIVE, states.PAUSED}),
+        during="migrating",
+        after=None,
+        on_failure=None,
+        action="live-migration",
+        event="compute_live_migration",
+    ),
+    Transition(
+        verb="evacuate",
+        allowed=frozenset({states.ACTIVE, states.STOPPED, states.ERROR}),
+        during="rebuilding",
+        after=states.ACTIVE,
+        on_failure=states.ERROR,
+        event="compute_rebuild_instance",
     ),
     Transition(
         verb="create_image",

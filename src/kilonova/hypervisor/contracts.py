@@ -41,6 +41,12 @@ class HypervisorUnavailable(Unavailable):
     template = "The hypervisor on {host} does not answer: {reason}"
 
 
+class CannotMove(Conflict):
+    """The guest cannot be moved as wished."""
+
+    template = "Guest {uuid} cannot be moved to {host}: {reason}"
+
+
 class NoSuchConsole(Unsupported):
     """The guest has no console of the kind."""
 
@@ -276,6 +282,43 @@ class Diagnostics:
     """Further figures of memory by the hypervisor's own names, in KiB."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Berth:
+    """Where a guest that moves to a host puts its disks, as that host says."""
+
+    host: str
+    address: str
+    """By which the source reaches it (``migration_inbound_addr``)."""
+    path: str
+    """The host's directory of guests."""
+    probe: str
+    """Name of a file just made in ``path``: whoever sees it shares the storage."""
+    live_address: str | None = None
+    """By which the source's hypervisor reaches it (``live_migration_inbound_addr``)."""
+    version: int = 0
+    """Of the hypervisor, as in NodeFacts."""
+    free_bytes: int = 0
+    """Room in ``path``."""
+    arch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePlan:
+    """How a running guest will be sent, as its source found it possible."""
+
+    berth: Berth
+    block: bool
+    """Disks are copied, too."""
+    paused: bool = False
+    """The guest is paused, and shall be so on the destination."""
+    disks: Mapping[str, int] = field(default_factory=dict)
+    """Files of the guest's folder that have to exist on the destination → bytes."""
+
+
+Report = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Told the counters of a live migration now and then (``memory_total`` …); answers ``cancel`` and ``force``."""
+
+
 @runtime_checkable
 class Images(Protocol):
     """Image bytes, given to a driver by whoever wires it (Glance in production)."""
@@ -424,6 +467,64 @@ class Snapshots(Protocol):
 
     def snapshot(self, uuid: str, image_id: str, progress: Progress) -> None:
         """Upload the root disk as flat qcow2 to the queued image ``image_id``; the guest keeps its state."""
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """Moving guests that are switched off, and bringing up those of lost hosts. ``token`` names the move."""
+
+    def berth(self, uuid: str, token: str) -> Berth:
+        """On the destination: where the guest's disks go."""
+
+    def give(self, spec: GuestSpec, berth: Berth, token: str, timeout: int) -> None:
+        """On the source: switch off (after ``timeout`` seconds), set the guest aside, bring its disks to ``berth``.
+
+        Raises GuestMissing, HypervisorFailed.
+        """
+
+    def take(self, spec: GuestSpec, token: str, *, power: bool) -> GuestState:
+        """On the destination: the guest with the disks that came, made as large as ``spec`` says; on if ``power``."""
+
+    def take_back(self, spec: GuestSpec, token: str, *, power: bool) -> GuestState:
+        """On the source: the guest that was set aside as it was; one that never left is only switched on.
+
+        Raises GuestMissing when there is neither.
+        """
+
+    def let_go(self, uuid: str) -> None:
+        """On the source: forget what was set aside; nothing there is fine."""
+
+    def abandon(self, uuid: str, token: str) -> None:
+        """On the destination: remove what came with this move, and nothing else of the guest."""
+
+    def kept(self) -> tuple[str, ...]:
+        """Guests that are set aside here."""
+
+    def revive(self, spec: GuestSpec, token: str, *, power: bool, progress: Progress) -> GuestState:
+        """The guest of a lost host, from its disks where this host sees them, else from its image."""
+
+
+@runtime_checkable
+class LiveMoves(Protocol):
+    """Moving guests that run."""
+
+    def check(self, spec: GuestSpec, berth: Berth, *, block: bool | None, over_commit: bool) -> LivePlan:
+        """On the source: how it can be done. Raises CannotMove with the reason when it cannot."""
+
+    def prepare(self, spec: GuestSpec, token: str, plan: LivePlan, progress: Progress) -> None:
+        """On the destination: folder, backing images and empty disks."""
+
+    def send(self, spec: GuestSpec, token: str, plan: LivePlan, report: Report) -> None:
+        """On the source, until the guest runs on the destination; ``spec`` is as it will be there.
+
+        What fails leaves the guest running on the source. Raises Aborted when ``report`` says so.
+        """
+
+    def arrived(self, spec: GuestSpec, token: str, plan: LivePlan) -> GuestState:
+        """On the destination, afterwards. Raises GuestMissing."""
+
+    def leave(self, uuid: str, devices: tuple[str, ...]) -> None:
+        """On the source, afterwards: files and tap devices go."""
 
 
 @runtime_checkable

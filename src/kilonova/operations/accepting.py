@@ -43,11 +43,12 @@ class Acceptor:
         command: Any = None,
         *,
         values: Row | None = None,
-        along: Callable[[Any], None] | None = None,
+        along: Callable[[Any, Row], None] | None = None,
     ) -> str:
         """Write the operation and ring; returns its id. Raises WrongState (409), ServerLocked (409).
 
-        ``values`` are further columns of the server, ``along`` writes other tables in the same transaction.
+        ``values`` are further columns of the server, ``along`` writes other tables in the same
+        transaction, given the server's row as it was.
 
         A server that is being worked on may change state just now: as long as the verb is allowed in the new state,
         too, the change is not the caller's concern.
@@ -64,7 +65,7 @@ class Acceptor:
                 if begun:
                     journal_rows.insert(connection, [operation])
                 if begun and along is not None:
-                    along(connection)
+                    along(connection, seen)
             if begun:
                 self.bell(cell.id, [operation["id"]])
                 return str(operation["id"])

@@ -117,9 +117,13 @@ def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: Qu
     count = _largest(connection, new.least, new.most - 1, take)
     if count and take(count):
         return count
-    used = server_mappings.usage(connection, project)
-    limits = quotas.limits(connection, project, quota.limits(), user)
-    raise OverLimit.of({name: one[name] * new.least for name in _COUNTED}, used, limits)
+    raise over_limit(connection, (project, user), {name: one[name] * new.least for name in _COUNTED}, quota)
+
+
+def over_limit(connection: Any, owner: tuple[str, str], wanted: Mapping[str, int], quota: QuotaOptions) -> OverLimit:
+    """Which limits ``wanted`` would pass, in words. ``owner``: project and user."""
+    used = server_mappings.usage(connection, owner[0])
+    return OverLimit.of(wanted, used, quotas.limits(connection, owner[0], quota.limits(), owner[1]))
 
 
 def _largest(connection: Any, low: int, high: int, take: Callable[[int], bool]) -> int:

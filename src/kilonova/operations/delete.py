@@ -1,15 +1,17 @@
 """Deleting a server: whatever it has is given back before it is gone, and its quota last of all."""
 
+import contextlib
 import logging
 
+from kilonova.domain.migration import OPEN
 from kilonova.kit.errors import KilonovaError
 from kilonova.operations import ports, volumes
 from kilonova.operations.accepting import NoFields
 from kilonova.operations.guests import devices_of
 from kilonova.operations.hosts import HostDown
 from kilonova.operations.work import TRANSIENT, Outcome, Row, Work
+from kilonova.store import moves, server_mappings
 from kilonova.store import server_groups as group_rows
-from kilonova.store import server_mappings
 
 LOG = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ def run(work: Work, command: NoFields) -> Outcome:
     del command
     server = work.server()
     tools = work.tools
+    work.step("moves", lambda: _end_moves(work), repeatable=True)
     if server["host"]:
         host = server["host"]
         work.step("host", lambda: destroy_on(work, host), host=host, announce=True, repeatable=True)
@@ -42,6 +45,24 @@ def destroy_on(work: Work, host: str) -> str:
     except HostDown:
         return "the host is down; it will remove the guest when it is back"
     return "removed"
+
+
+def _end_moves(work: Work) -> None:
+    with work.cell.database.read() as connection:
+        found = moves.of_server(connection, work.uuid, OPEN)
+    for move in found:
+        _end_move(work, move)
+
+
+def _end_move(work: Work, move: Row) -> None:
+    """What a move that nobody confirmed keeps on its source goes; a source that is down removes it when it is back."""
+    source = move["source_compute"]
+    with contextlib.suppress(HostDown):
+        work.tools.hosts.ask(source, "let_go", {"uuid": work.uuid}, operation=f"{work.id}:{move['id']}")
+    work.tools.chooser.release(move["uuid"])
+    if move["status"] != "done":
+        with work.cell.database.write() as connection:
+            moves.update(connection, move["uuid"], {"status": "confirmed", "updated_at": work.now()})
 
 
 def give_back_quota(work: Work) -> None:

@@ -7,14 +7,15 @@ two conductors at least the one that looks last sees both, and whoever sees a br
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kilonova.kit import codec
 from kilonova.kit.errors import Unavailable
 from kilonova.operations.work import Work
 from kilonova.scheduling.request import GroupFacts, ServerRequest
+from kilonova.store import moves, servers
 from kilonova.store import server_groups as group_rows
-from kilonova.store import servers
 from kilonova.store.cells import Store
 
 _TURNS = 8
@@ -26,22 +27,40 @@ class GroupContended(Unavailable):
     template = "The members of server group {group} are being placed elsewhere at this moment"
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How a choice is claimed, made known to other members' choices, and given back."""
+
+    place: Callable[[ServerRequest], dict[str, Any]]
+    note: Callable[[str | None, str | None], None]
+    """Host and node; None: nowhere any more."""
+    release: Callable[[], object]
+
+
+def ways_of_build(work: Work) -> Ways:
+    """A new server is where its row says."""
+    placer = work.tools.chooser
+    return Ways(placer.place, lambda host, node: _move(work, host, node), lambda: placer.release(work.uuid))
+
+
 def placed_within_group(
-    work: Work, group_uuid: str | None, request: Callable[[GroupFacts | None], ServerRequest]
+    work: Work,
+    group_uuid: str | None,
+    request: Callable[[GroupFacts | None], ServerRequest],
+    ways: Ways | None = None,
 ) -> dict[str, Any]:
     """``Placer.place`` for a server that may be in a group."""
-    placer = work.tools.chooser
+    ways = ways or ways_of_build(work)
     if group_uuid is None:
-        found: dict[str, Any] = placer.place(request(None))
-        return found
+        return ways.place(request(None))
     for turn in range(_TURNS):
-        with placer.group_lock(group_uuid):
-            found = placer.place(request(group_facts(work.tools.store, group_uuid, work.uuid)))
-            _move(work, found["host"], found["node"])
+        with work.tools.chooser.group_lock(group_uuid):
+            found = ways.place(request(group_facts(work.tools.store, group_uuid, work.uuid)))
+            ways.note(found["host"], found["node"])
             if _keeps(group_facts(work.tools.store, group_uuid, work.uuid), found["host"]):
                 return found
-            _move(work, None, None)
-            placer.release(work.uuid)
+            ways.note(None, None)
+            ways.release()
         work.tools.clock.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # only keeps two from giving way in step
     raise GroupContended(group=group_uuid)
 
@@ -70,8 +89,9 @@ def group_facts(store: Store, group_uuid: str, besides: str | None = None) -> Gr
     hosts: dict[str, int] = {}
     for cell in store.cells:
         with cell.database.read() as connection:
-            for host in servers.hosts_of(connection, members).values():
-                hosts[host] = hosts.get(host, 0) + 1
+            here = servers.hosts_of(connection, members) | moves.destinations(connection, members)
+        for host in here.values():
+            hosts[host] = hosts.get(host, 0) + 1
     rules = codec.loads(group["rules"])
     return GroupFacts(
         uuid=group_uuid,

@@ -2,7 +2,7 @@
 
 import logging
 import uuid as uuids
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,9 @@ from kilonova.domain import server as states
 from kilonova.domain.power import PowerState
 from kilonova.kit import codec
 from kilonova.kit.clock import stamp
-from kilonova.operations.work import Tools
+from kilonova.operations.work import Row, Tools
 from kilonova.store import hosts as host_rows
-from kilonova.store import servers
+from kilonova.store import moves, servers
 from kilonova.store.cells import Cell
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,12 @@ class HostReports:
 
     def handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         """Method → handler."""
-        return {"host.alive": self.alive, "host.nodes": self.nodes, "host.guests": self.guests}
+        return {
+            "host.alive": self.alive,
+            "host.nodes": self.nodes,
+            "host.guests": self.guests,
+            "host.migration": self.migration,
+        }
 
     def _now(self) -> str:
         return stamp(self._tools.clock.now())
@@ -64,15 +69,46 @@ class HostReports:
         return {"disabled": bool(service and service["disabled"])}
 
     def guests(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The host's guests; answers which of them nobody wants, and takes up their power states."""
+        """The host's guests; answers which of them nobody wants, and takes up their power states.
+
+        ``kept``: servers of which the host keeps disks aside. The answer tells those that nobody comes back for
+        (``unneeded``), and the guests that were evacuated while the host was down (``moved``).
+        """
         host, reported = payload["host"], payload["guests"]
+        kept = payload.get("kept", ())
         with self._cell.database.read() as connection:
+            left = {row["server_uuid"]: row for row in moves.evacuated_from(connection, host)}
+            needed = moves.kept_for(connection, host, kept)
             mine = {row["uuid"]: row for row in servers.on_host(connection, host)}
             others = {row["uuid"]: row for row in servers.get_many(connection, [u for u in reported if u not in mine])}
         for uuid, power in reported.items():
             if uuid in mine:
                 self._take_up(mine[uuid], PowerState(power))
-        return {"unwanted": [uuid for uuid, row in others.items() if _unwanted(row, host)]}
+        self._forget_claims(row for uuid, row in left.items() if uuid not in reported and uuid not in kept)
+        unwanted = [uuid for uuid, row in others.items() if _unwanted(row, host)]
+        return {
+            "unwanted": [uuid for uuid in unwanted if uuid not in left],
+            "moved": [uuid for uuid in unwanted if uuid in left],
+            "unneeded": [uuid for uuid in kept if uuid not in needed],
+        }
+
+    def _forget_claims(self, evacuated: Iterable[Row]) -> None:
+        """Nothing is left on the host of servers that were evacuated: what was claimed for them there is free."""
+        for record in evacuated:
+            self._tools.chooser.release(record["uuid"])
+            with self._cell.database.write() as connection:
+                moves.update(connection, record["uuid"], {"status": "completed", "updated_at": self._now()})
+
+    def migration(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """How far a live migration is; answers what users want of it meanwhile."""
+        values = {**payload["counters"], "updated_at": self._now()}
+        record = self._cell.database.transact(
+            lambda connection: moves.progress(connection, payload["migration"], values)
+        )
+        if record is None:
+            return {"cancel": True, "force": False}
+        cancel = record["cancel"] or record["task_state"] in {None, "deleting"}
+        return {"cancel": bool(cancel), "force": bool(record["force_complete"])}
 
     def _take_up(self, row: Mapping[str, Any], power: PowerState) -> None:
         """A guest that shut itself down is a stopped server; one that is or just was worked on is left alone."""

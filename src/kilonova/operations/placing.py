@@ -1,5 +1,6 @@
 """Choosing a host and claiming its resources: the scheduling room fed from the databases and Placement."""
 
+import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -9,10 +10,11 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from kilonova.clients.placement.contract import NoRoom, Placement
+from kilonova.clients.placement.contract import NoRoom, Placement, Raced
 from kilonova.clients.placement.facts import Allocation, Candidates
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
+from kilonova.kit.errors import Unavailable
 from kilonova.scheduling.candidates import CandidateSet
 from kilonova.scheduling.context import SelectionContext, metadata_keys
 from kilonova.scheduling.errors import NoValidHost
@@ -53,9 +55,10 @@ class Placer:
         self._lock = threading.Lock()
         self._group_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def place(self, request: ServerRequest) -> dict[str, Any]:
+    def place(self, request: ServerRequest, moving: str | None = None) -> dict[str, Any]:
         """Choose a host for the one server of ``request`` and claim its resources there.
 
+        ``moving``: the consumer that takes over, in the same moment, what the server has claimed until now.
         Returns JSON: host, node, zone, provider, allocations, failed_builds (of the node, so far), why (a tally).
         Raises NoValidHost, which says why.
         """
@@ -63,7 +66,7 @@ class Placer:
         for _ in range(_RACES):
             targets, why = self._targets(request)
             for target in targets:
-                if self._claim(consumer, target, request):
+                if self._claim(consumer, target, request, moving):
                     return {**self._placed(target), "why": why}
         raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
 
@@ -140,7 +143,30 @@ class Placer:
         roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
         return query, CandidateSet(reply), self._host_states(roots, found, by_host)
 
-    def _claim(self, consumer: str, target: Target, request: ServerRequest) -> bool:
+    def move_back(self, consumer: str, moving: str) -> None:
+        """The server has again what ``moving`` holds for it; nothing happens when that is nothing."""
+        for _ in range(_RACES):
+            kept = self._placement.allocation(moving)
+            if kept is None:
+                return
+            held = self._placement.allocation(consumer)
+            generation = held.generation if held is not None else None
+            own = replace(kept, consumer=consumer, consumer_type="INSTANCE", generation=generation)
+            with contextlib.suppress(Raced):
+                self._placement.replace([own, replace(kept, allocations={})])
+                return
+        raise Unavailable(f"Placement: the claims of {consumer} keep being changed by others")
+
+    def _swap(self, wanted: Allocation, moving: str) -> None:
+        """Claim ``wanted`` while ``moving`` takes what the server has. Raises NoRoom, Raced."""
+        held = self._placement.allocation(wanted.consumer)
+        if held is None:
+            self._placement.claim(wanted)
+            return
+        kept = replace(held, consumer=moving, consumer_type="MIGRATION", generation=None)
+        self._placement.replace([kept, replace(wanted, generation=held.generation)])
+
+    def _claim(self, consumer: str, target: Target, request: ServerRequest, moving: str | None) -> bool:
         wanted = Allocation(
             consumer=consumer,
             allocations={p: dict(a["resources"]) for p, a in target.candidate.allocations.items()},
@@ -149,8 +175,11 @@ class Placer:
             mappings={k: tuple(v) for k, v in target.candidate.mappings.items()},
         )
         try:
-            self._placement.claim(wanted)
-        except NoRoom:
+            if moving is None:
+                self._placement.claim(wanted)
+            else:
+                self._swap(wanted, moving)
+        except (NoRoom, Raced):
             return False
         return True
 

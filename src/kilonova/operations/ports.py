@@ -44,7 +44,7 @@ def plug(work: Work, server: Row, host: str, zone: str, attempt: int) -> list[di
 def rebind(work: Work, server: Row, host: str, zone: str, attempt: int) -> list[dict[str, Any]]:
     """The NICs of a server that has its ports already, bound to ``host``; taken back, they are bound to none."""
     del zone
-    known = [_remembered(entry) for entry in codec.loads(server["network_info"])]
+    known = [remembered(entry) for entry in codec.loads(server["network_info"])]
 
     def bind() -> Any:
         return [nic(port) for port in work.tools.networks.bind(work.uuid, host, known)]
@@ -98,11 +98,12 @@ def unplug(work: Work, host: str, entry: Row, *, revokes: str | None = None) -> 
 
 def read(work: Work, server: Row) -> list[dict[str, Any]]:
     """The server's NICs as Neutron has them now, those known before in their order and with their tags."""
-    known = [_remembered(entry) for entry in codec.loads(server["network_info"])]
+    known = [remembered(entry) for entry in codec.loads(server["network_info"])]
     return [nic(port) for port in work.tools.networks.network_info(work.uuid, known)]
 
 
-def _remembered(entry: dict[str, Any]) -> PortFacts:
+def remembered(entry: dict[str, Any]) -> PortFacts:
+    """What a NIC of the row says of its port: enough to keep order and tags when Neutron is asked."""
     return PortFacts(
         id=entry["port_id"],
         mac=entry["mac"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from kilonova.domain.quota import QuotaOptions
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.db.engine import DatabaseBusy
@@ -81,6 +82,7 @@ class Tools:
     """operations.options.ConductorOptions."""
     precache_concurrency: int = 1
     """Hosts that fetch an image ahead of use at the same time."""
+    quota: QuotaOptions = field(default_factory=QuotaOptions)
     doorbell: Doorbell = field(default_factory=Doorbell)
     checkpoint: Checkpoint = _pass
 

@@ -81,8 +81,8 @@ class ComputeHost:
         self.host = host
         self.driver = driver
         self._bus = bus
-        self._desk = Desk(driver)
         self.reporter = Reporter(host, driver, bus, placement, options)
+        self._desk = Desk(driver, tell=self.reporter.migration)
         self._listener: Listener | None = None
         resources = options.update_resources_interval or 60
         self._loops = [

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import Configuration
@@ -14,6 +15,7 @@ from kilonova.kit.rpc.contract import Address, Bus, Listener
 from kilonova.operations import shelve, soft_delete, vendor_data
 from kilonova.operations.accepting import Acceptor
 from kilonova.operations.actions import VERBS
+from kilonova.operations.auto_confirm import confirm_overdue
 from kilonova.operations.caching import cache_images
 from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
@@ -59,6 +61,7 @@ def tools_of(
         metadata=vendor_data.guest_options(configuration, options.dhcp_domain),
         options=options,
         precache_concurrency=configuration.section(PrecacheOptions).precache_concurrency,
+        quota=configuration.section(QuotaOptions),
         **extra,
     )
 
@@ -83,6 +86,7 @@ class Conductor:
             Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
             Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
             Loop("shelf", options.offload_interval, lambda: shelve.offload_due(tools, self._acceptor)),
+            Loop("resizes", 60.0, lambda: confirm_overdue(tools, self._acceptor)),
         ]
 
     def start(self) -> None:

@@ -207,3 +207,40 @@ server_passwords = sa.Table(
     # As the guest gave it: encrypted with the user's public key.
     sa.Column("password", LongText, nullable=False),
 )
+
+migrations = sa.Table(
+    "migrations",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # Also the consumer in Placement that holds the source's claim while the server holds the destination's.
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("server_uuid", Uuid, nullable=False),
+    # Who asked for it.
+    sa.Column("project_id", Name),
+    sa.Column("user_id", Name),
+    sa.Column("kind", word(20), nullable=False),
+    sa.Column("status", word(20), nullable=False),
+    sa.Column("source_compute", Name),
+    sa.Column("source_node", Name),
+    sa.Column("dest_compute", Name),
+    sa.Column("dest_node", Name),
+    sa.Column("dest_host", Name),
+    # Row numbers of the flavors.
+    sa.Column("old_flavor", sa.Integer),
+    sa.Column("new_flavor", sa.Integer),
+    # Columns of the server as they were, for the way back.
+    sa.Column("before", JsonText, nullable=False),
+    # What users asked of a live migration under way.
+    sa.Column("cancel", sa.Boolean, nullable=False, default=False),
+    sa.Column("force_complete", sa.Boolean, nullable=False, default=False),
+    *(
+        sa.Column(f"{what}_{which}", sa.BigInteger)
+        for what in ("memory", "disk")
+        for which in ("total", "processed", "remaining")
+    ),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+    sa.Index("migrations_server", "server_uuid", "status"),
+    sa.Index("migrations_source", "source_compute", "status"),
+    sa.Index("migrations_status", "status", "updated_at"),
+)

@@ -153,6 +153,27 @@ def count_again(connection: Connection, uuid: str, demand: Demand) -> bool:
     return True
 
 
+def recount(connection: Connection, uuid: str, to: Mapping[str, int], defaults: Mapping[str, int] | None) -> bool:
+    """Let the server count for other ``cores`` and ``ram``; False when what is more passes a limit.
+
+    ``defaults``: see Demand; None refuses nothing. Fine when it counts for that already, or not at all any more.
+    """
+    living = sa.select(server_mappings).where(_M.uuid == uuid, _M.counted.is_(sa.true())).with_for_update()
+    found = row(connection, living)
+    if found is None:
+        return True
+    more = {name: max(to[name] - found[name], 0) for name in ("cores", "ram")}
+    less = {name: max(found[name] - to[name], 0) for name in ("cores", "ram")}
+    wanted = {"instances": 0, **more}
+    demand = Demand(found["project_id"], found["user_id"], wanted, defaults or {}, unlimited=defaults is None)
+    if any(more.values()) and not reserve(connection, demand):
+        return False
+    usage_row = quota_usage.update().where(_U.project_id == found["project_id"])
+    connection.execute(usage_row.values(cores=_U.cores - less["cores"], ram=_U.ram - less["ram"]))
+    connection.execute(server_mappings.update().where(_M.uuid == uuid).values(cores=to["cores"], ram=to["ram"]))
+    return True
+
+
 def unconfirmed(connection: Connection, before: str, limit: int = 500) -> list[Mapping[str, Any]]:
     """Mappings older than ``before`` whose server has not been seen in its cell yet."""
     query = sa.select(_M.uuid, _M.cell_id).where(_M.confirmed.is_(sa.false()), _M.created_at < before).limit(limit)

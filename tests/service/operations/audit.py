@@ -21,6 +21,8 @@ class World:
     store: Store
     guests: Callable[[], list[tuple[str, str]]]
     """(host, server) of every guest that really exists."""
+    kept: Callable[[], list[tuple[str, str]]]
+    """(host, server) of what hosts keep aside for servers that moved."""
     allocation: Callable[[str], Mapping[str, Mapping[str, int]] | None]
     """Provider → resources claimed for a server."""
     ports: Callable[[str], Sequence[Row]]
@@ -54,8 +56,8 @@ def audit(world: World, uuid: str, expected: str, *, nics: int | None = None) ->
     row = server_row(world, uuid)
     wrong = [] if row["vm_state"] == expected else [f"it is {row['vm_state']}, not {expected}: {row['fault']}"]
     wrong += _journal(world, uuid, row)
-    if expected == "active":
-        return wrong + _owned(world, uuid, row, nics)
+    if expected not in {"error", "deleted"}:
+        return wrong + _owned(world, uuid, row, nics) + _moved(world, uuid, row, expected)
     if expected == "error" and not codec.loads(row["fault"] or "{}").get("message"):
         wrong.append("it is in error without a reason")
     if expected == "error" and (row["host"] or row["node"]):
@@ -126,9 +128,34 @@ def _volumes_left(world: World, uuid: str) -> list[str]:
     return wrong + [f"volume {volume} is left" for volume in lost]
 
 
+def _moved(world: World, uuid: str, row: Row, expected: str) -> list[str]:
+    """Only a server that waits to be confirmed has something aside, and a second claim."""
+    waiting = expected == "resized"
+    wrong = []
+    moves = cell_tables.migrations
+    with world.store.home.database.read() as connection:
+        found = connection.execute(sa.select(moves).where(moves.c.server_uuid == uuid)).mappings().all()
+    held = [move["source_compute"] for move in found if world.allocation(move["uuid"]) is not None]
+    kept = [host for host, guest in world.kept() if guest == uuid]
+    expected_places = [move["source_compute"] for move in found if move["status"] == "finished"] if waiting else []
+    if held != expected_places:
+        wrong.append(f"moves hold claims on {held}, not on {expected_places}")
+    if kept != expected_places:
+        wrong.append(f"it is kept aside on {kept}, not on {expected_places}")
+    ends = {"confirmed", "reverted", "error", "failed", "completed", "cancelled"} | ({"finished"} if waiting else set())
+    wrong += [f"a {move['kind']} is {move['status']}" for move in found if move["status"] not in ends]
+    return wrong
+
+
 def _leaked(world: World, uuid: str) -> list[str]:
     places = [host for host, guest in world.guests() if guest == uuid]
     wrong = [f"guests are left on {places}"] if places else []
+    kept = [host for host, guest in world.kept() if guest == uuid]
+    wrong += [f"disks are kept aside on {kept}"] if kept else []
+    moves = cell_tables.migrations
+    with world.store.home.database.read() as connection:
+        found = list(connection.scalars(sa.select(moves.c.uuid).where(moves.c.server_uuid == uuid)))
+    wrong += [f"move {move} still holds a claim" for move in found if world.allocation(move) is not None]
     if world.allocation(uuid) is not None:
         wrong.append(f"resources stay allocated: {world.allocation(uuid)}")
     wrong += _volumes_left(world, uuid)

@@ -26,6 +26,7 @@ from kilonova.operations.attach_interface import AttachInterface
 from kilonova.services.compute import ComputeHost
 from kilonova.services.conductor import Conductor, tools_of
 from kilonova.services.process import Neighbours
+from kilonova.store import hosts as host_rows
 from kilonova.store import servers
 
 LEASE = 1.0
@@ -87,6 +88,7 @@ class Site(Cloud):
                 self._begin(name)
             wait_for(self._offered)
             self.flavor()
+            self.flavor("m1.big", ident="2", vcpus=2, ram=256, disk=2)
 
     def new_conductor(self, fuse: Callable[[str], None], name: str = "host1") -> Conductor:
         tools = tools_of(self.configuration, self.store, self.bus, self.others, clock=self.clock, checkpoint=fuse)
@@ -100,6 +102,12 @@ class Site(Cloud):
         self.hosts[name].stop()
         self.hosts[name].driver.close()
         self._begin(name)
+
+    def up(self, name: str) -> bool:
+        """Nobody forced the host's service down."""
+        with self.store.home.database.read() as connection:
+            found = host_rows.service(connection, name)
+        return bool(found and not found["forced_down"])
 
     def _begin(self, name: str) -> None:
         state = FakeOptions(state_path=str(self.directory / f"{name}.json"))
@@ -122,6 +130,7 @@ class Site(Cloud):
         return World(
             store=self.store,
             guests=lambda: [(name, g.uuid) for name, host in self.hosts.items() for g in host.driver.guests()],
+            kept=lambda: [(name, uuid) for name, host in self.hosts.items() for uuid in host.driver.kept()],
             allocation=allocation,
             ports=lambda uuid: self.network_api.rows("ports", [("device_id", uuid)]),
             volumes=self.volumes,
@@ -180,6 +189,8 @@ class Story:
     end: str
     meanwhile: Callable[[Site, str], None] = lambda _site, _uuid: None
     """What users do while the conductor is dead."""
+    afterwards: Callable[[Site, str], None] = lambda _site, _uuid: None
+    """What happens once the operation has come to rest, before the audit."""
     kind: str = "create"
     """Stories of one kind need not try the same boundary twice."""
     nics: int | None = None

@@ -5,8 +5,9 @@ from collections import defaultdict
 
 import pytest
 from tests.service.cloud import wait_for
-from tests.service.operations.audit import audit, quota_errors
+from tests.service.operations.audit import audit, quota_errors, server_row
 from tests.service.operations.crash import LEASE, Fuse, Site, Story
+from tests.service.operations.test_hosts_lost import find, lose
 
 
 def _build(site: Site) -> str:
@@ -55,6 +56,62 @@ def _delete_failed(site: Site) -> str:
         site.until(uuid, "ERROR")
     site.delete(uuid)
     return uuid
+
+
+def _act(site: Site, uuid: str, action: str, value: object = None) -> str:
+    result = site.call("POST", f"/servers/{uuid}/action", {action: value}, token="admin:project")
+    assert result.status_code in {200, 202, 204}, result.text
+    return uuid
+
+
+def _resize(site: Site, uuid: str | None = None) -> str:
+    return _act(site, uuid or _running(site), "resize", {"flavorRef": "2"})
+
+
+def _resize_failing(site: Site) -> str:
+    uuid = _running(site)
+    site.faults.fail("take")
+    return _resize(site, uuid)
+
+
+def _resized(site: Site) -> str:
+    uuid = _resize(site)
+    with site.conducting(Fuse()):
+        site.until(uuid, "VERIFY_RESIZE")
+    return uuid
+
+
+def _delete_resized(site: Site) -> str:
+    uuid = _resized(site)
+    site.delete(uuid)
+    return uuid
+
+
+def _live(site: Site, uuid: str | None = None) -> str:
+    return _act(site, uuid or _running(site), "os-migrateLive", {"host": None, "block_migration": "auto"})
+
+
+def _live_failing(site: Site) -> str:
+    uuid = _running(site)
+    site.faults.fail("send")
+    return _live(site, uuid)
+
+
+def _evacuate(site: Site) -> str:
+    """Its host is only thought to be down: what the old host has goes when it reports."""
+    uuid = _running(site)
+    host = server_row(site.world(), uuid)["host"]
+    lose(site, host)
+    _act(site, uuid, "evacuate", {})
+    return uuid
+
+
+def _come_back(site: Site, uuid: str) -> None:
+    """Lost hosts return and remove what is not theirs any more."""
+    for host in site.hosts:
+        if not site.up(host):
+            find(site, host)
+    wait_for(lambda: not any("claims" in words or "guests" in words for words in audit(site.world(), uuid, "stopped")))
 
 
 def _no_ports(site: Site) -> str:
@@ -128,7 +185,7 @@ def _swap_volume(site: Site) -> str:
     return uuid
 
 
-STORIES = (
+STORIES: tuple[Story, ...] = (
     Story("build", _build, "active"),
     Story("build on the second host", _second_host, "active"),
     Story("build that no host can do", _failing, "error"),
@@ -155,6 +212,24 @@ STORIES = (
 )
 
 
+STORIES += (
+    Story("resize", _resize, "resized", kind="resize"),
+    Story("resize that fails on its destination", _resize_failing, "active", kind="resize"),
+    Story("confirm", lambda site: _act(site, _resized(site), "confirmResize"), "active", kind="confirm"),
+    Story("revert", lambda site: _act(site, _resized(site), "revertResize"), "active", kind="revert"),
+    Story("delete of a resized server", _delete_resized, "deleted", kind="delete resized"),
+    Story(
+        "delete while resizing",
+        _resize,
+        "deleted",
+        meanwhile=lambda site, uuid: site.delete(uuid),
+        kind="resize delete",
+    ),
+    Story("live migration", _live, "active", kind="live"),
+    Story("live migration that fails", _live_failing, "active", kind="live"),
+    Story("evacuation", _evacuate, "stopped", kind="evacuate", afterwards=_come_back),
+)
+
 TRIED: defaultdict[str, set[str]] = defaultdict(set)
 
 
@@ -164,6 +239,8 @@ def boundaries(site: Site, story: Story) -> list[str]:
     with site.conducting(fuse):
         site.settle(uuid)
     calm(site)
+    with site.conducting(Fuse()):
+        story.afterwards(site, uuid)
     new = [where for where in fuse.seen if where not in TRIED[story.kind]]
     TRIED[story.kind].update(new)
     return new
@@ -184,7 +261,8 @@ def crash(site: Site, story: Story, where: str) -> list[str]:
     site.clock.skip(LEASE + 0.1)
     with site.conducting(Fuse()):
         site.settle(uuid)
-    calm(site)
+        calm(site)
+        story.afterwards(site, uuid)
     return audit(site.world(), uuid, story.end, nics=story.nics) + quota_errors(site.world())
 
 

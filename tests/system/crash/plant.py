@@ -142,19 +142,20 @@ class Plant(Cloud):
         return World(
             store=self.store,
             guests=self._guests,
+            kept=lambda: self._guests(aside=True),
             allocation=allocation,
             ports=lambda uuid: self.network_api.rows("ports", [("device_id", uuid)]),
             providers={provider.name: provider.uuid for provider in self.resources.providers()},
         )
 
-    def _guests(self) -> list[tuple[str, str]]:
+    def _guests(self, *, aside: bool = False) -> list[tuple[str, str]]:
         """What the hosts' files say, which is all that a killed host leaves."""
         found = []
         for host in HOSTS:
             copy = self.directory / f"{host}.seen"
             copy.write_bytes(self._state(host).read_bytes())
             guests = Guests(copy)
-            found += [(host, record.uuid) for record in guests.all()]
+            found += [(host, record.uuid) for record in (guests.aside() if aside else guests.all())]
             guests.close()
         return found
 

@@ -53,7 +53,7 @@ def checked(call: Call) -> build.NewServers:
     networks, groups = resolve_networks(call, body, most)
     password = body.get("adminPass") or new_password(call)
     row = {
-        **_flavor_columns(flavor, local_root=image is None or bool(image["id"])),
+        **flavor_columns(flavor, local_root=image is None or bool(image["id"])),
         **_image_columns(image),
         **key_columns(keypair),
         **shortened(_own_columns(call, body)),
@@ -141,7 +141,8 @@ def _last_segment(reference: str) -> str:
     return reference.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _flavor_columns(flavor: Any, *, local_root: bool) -> dict[str, Any]:
+def flavor_columns(flavor: Any, *, local_root: bool) -> dict[str, Any]:
+    """Columns of a server that its flavor gives; ``local_root``: its root disk is no volume."""
     shown = {
         "vcpus": flavor["vcpus"],
         "ram": flavor["memory_mb"],

@@ -160,7 +160,7 @@ def create(call: Call) -> Any:
         delete_on_termination=fields.truth(wanted.get("delete_on_termination", False)),
     )
 
-    def write(connection: Any) -> None:
+    def write(connection: Any, _seen: Any) -> None:
         _check_unclaimed(connection, volume)
         now = stamp(call.app.clock.now())
         block_devices.insert(connection, row["uuid"], [device], now)

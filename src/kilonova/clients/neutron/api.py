@@ -28,5 +28,8 @@ class NetworkApi(Protocol):
     def update(self, resource: str, name: str, changes: Mapping[str, Any], context: Context | None = None) -> Row:
         """Raises NotFound."""
 
+    def activate(self, port_id: str, host: str) -> bool:
+        """Let the port's inactive binding to ``host`` be the active one; False when there is none such."""
+
     def delete(self, resource: str, name: str, context: Context | None = None) -> bool:
         """False when there was none."""

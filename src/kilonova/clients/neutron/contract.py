@@ -198,6 +198,15 @@ class Neutron(Protocol):
     def unbind(self, server_id: str) -> None:
         """All ports of the server are on no host; they stay its own."""
 
+    def bind_second(self, server_id: str, host: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...] | None:
+        """Bind the ports to ``host``, too, where a live migration will bring their server; ``bind`` takes it up.
+
+        The ports as they will be there. None: this Neutron knows one binding a port. Raises PortBindingFailed.
+        """
+
+    def drop_second(self, server_id: str, host: str) -> None:
+        """The server does not go to ``host`` after all."""
+
     def release(self, server_id: str, port_ids: Collection[str] | None = None) -> None:
         """Delete the ports that compute made, give back the others; with ``port_ids`` only those."""
 

@@ -16,7 +16,15 @@ from kilonova.clients.neutron.api import Query, Row
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
 
-_RESOURCES = ("networks", "subnets", "ports", "security_groups", "security_group_rules", "floatingips")
+_RESOURCES = (
+    "networks",
+    "subnets",
+    "ports",
+    "security_groups",
+    "security_group_rules",
+    "floatingips",
+    "extensions",
+)
 _OWNED = frozenset({"ports", "security_groups", "security_group_rules", "floatingips"})
 _PORT_DEFAULTS: Mapping[str, Any] = {
     "name": "",
@@ -46,6 +54,8 @@ class FakeNetworkApi:
         self._tables: dict[str, dict[str, Row]] = {name: {} for name in _RESOURCES}
         self._quotas: dict[str, int] = {}
         self._macs = itertools.count(1)
+        self._bindings: dict[str, dict[str, Row]] = {}
+        """Port → host → inactive binding."""
         self._pools: dict[str, Iterator[Any]] = {}
         self._lock = threading.RLock()
         self.deaf_hosts: set[str] = set()
@@ -54,6 +64,7 @@ class FakeNetworkApi:
         """What the auto-allocated topology is; None: Neutron has none to give."""
         self.interfere: Callable[[str, str], None] = lambda _verb, _resource: None
         """Called before every call (``"create", "ports"``); what it raises, the call raises."""
+        self._add("extensions", {"alias": "binding-extended"})
 
     # -- making a world --
     def network(
@@ -103,6 +114,8 @@ class FakeNetworkApi:
     # -- the API --
     def rows(self, resource: str, query: Query = (), context: Context | None = None) -> list[Row]:
         self.interfere("rows", resource)
+        if resource.endswith("/bindings"):
+            return list(self._of_port(resource).values())
         wanted: dict[str, set[str]] = {}
         for key, value in query:
             if key != "fields":
@@ -132,6 +145,8 @@ class FakeNetworkApi:
     def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
         self.interfere("create", resource)
         owner = {"project_id": context.project_id} if context is not None else {}
+        if resource.endswith("/bindings"):
+            return [self._second_binding(resource, row["host"]) for row in rows]
         made: list[Row] = []
         with self._lock:
             try:
@@ -156,6 +171,8 @@ class FakeNetworkApi:
 
     def delete(self, resource: str, name: str, context: Context | None = None) -> bool:
         self.interfere("delete", resource)
+        if resource.endswith("/bindings"):
+            return self._of_port(resource).pop(name, None) is not None
         with self._lock:
             row = self._tables[resource].get(name)
             if row is None or not _sees(context, resource, row):
@@ -168,7 +185,36 @@ class FakeNetworkApi:
             del self._tables[resource][name]
             return True
 
+    def activate(self, port_id: str, host: str) -> bool:
+        self.interfere("activate", "ports")
+        with self._lock:
+            others = self._bindings.setdefault(port_id, {})
+            if others.pop(host, None) is None:
+                return False
+            row = self._tables["ports"][port_id]
+            others[row["binding:host_id"]] = {"host": row["binding:host_id"]}
+            row["binding:host_id"] = host
+            self._bind(row)
+            return True
+
     # -- inside --
+    def _of_port(self, resource: str) -> dict[str, Row]:
+        port_id = resource.split("/")[1]
+        if port_id not in self._tables["ports"]:
+            raise _missing("ports", port_id)
+        return self._bindings.setdefault(port_id, {})
+
+    def _second_binding(self, resource: str, host: str) -> Row:
+        others = self._of_port(resource)
+        if host in others:
+            raise RemoteConflict(
+                neighbour="Neutron", code="PortBindingAlreadyExists", reason=f"The port is bound to {host} already."
+            )
+        failed = host in self.deaf_hosts
+        kind = "binding_failed" if failed else self._vif_type
+        others[host] = {"host": host, "status": "INACTIVE", "vif_type": kind, "vif_details": {}}
+        return others[host]
+
     def _add(self, resource: str, row: Mapping[str, Any]) -> Row:
         made = {"id": str(uuid.uuid4()), "created_at": self._clock.now().isoformat(), **row}
         with self._lock:

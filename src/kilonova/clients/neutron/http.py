@@ -29,14 +29,14 @@ class HttpNetworkApi:
                 accept=(_NOT_FOUND,),
             )
         )
-        return [] if answer.status == _NOT_FOUND else list(answer.json()[resource])
+        return [] if answer.status == _NOT_FOUND else list(answer.json()[resource.rpartition("/")[2]])
 
     def show(self, resource: str, name: str, query: Query = (), context: Context | None = None) -> Row:
         document = self._neighbour.get(f"{_path(resource)}/{name}", query, context=context, as_user=True)
         return dict(document[_singular(resource)])
 
     def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
-        key = _singular(resource) if len(rows) == 1 else resource
+        key = _singular(resource) if len(rows) == 1 else resource.rpartition("/")[2]
         body = {key: rows[0] if len(rows) == 1 else list(rows)}
         made = self._neighbour.post(_path(resource), body, context=context, as_user=True)[key]
         return [dict(made)] if len(rows) == 1 else list(made)
@@ -51,10 +51,16 @@ class HttpNetworkApi:
         request = Request(method="DELETE", path=path, context=context, as_user=True, accept=(_NOT_FOUND,))
         return self._neighbour.call(request).status != _NOT_FOUND
 
+    def activate(self, port_id: str, host: str) -> bool:
+        path = f"/v2.0/ports/{port_id}/bindings/{host}/activate"
+        return self._neighbour.call(Request(method="PUT", path=path, accept=(_NOT_FOUND,))).status != _NOT_FOUND
+
 
 def _path(resource: str) -> str:
     return "/v2.0/" + _PATHS.get(resource, resource.replace("_", "-"))
 
 
 def _singular(resource: str) -> str:
-    return _SINGULAR.get(resource, resource.removesuffix("s"))
+    """The last part of a path: bindings are below their port."""
+    name = resource.rpartition("/")[2]
+    return _SINGULAR.get(name, name.removesuffix("s"))

@@ -1,5 +1,6 @@
 """What compute does with networks, over any ``NetworkApi``."""
 
+import functools
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -82,13 +83,58 @@ class ApiNeutron:
     def bind(self, server_id: str, host: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...]:
         for row in self._of(server_id):
             if row.get("binding:host_id") != host or row.get("binding:vif_type") in _UNBOUND:
-                _bound(self.api.update("ports", row["id"], {"binding:host_id": host}), host)
+                self._rebind(row, host)
         return self.network_info(server_id, known)
 
     def unbind(self, server_id: str) -> None:
         for row in self._of(server_id):
             if row.get("binding:host_id"):
                 self.api.update("ports", row["id"], {"binding:host_id": ""})
+
+    def _rebind(self, row: Row, host: str) -> None:
+        """To the binding that was made ahead, if there is one."""
+        before = row.get("binding:host_id")
+        if before and before != host and self._several_bindings and self.api.activate(row["id"], host):
+            self.api.delete(f"ports/{row['id']}/bindings", before)
+        else:
+            _bound(self.api.update("ports", row["id"], {"binding:host_id": host}), host)
+
+    def bind_second(self, server_id: str, host: str, known: Sequence[PortFacts] = ()) -> tuple[PortFacts, ...] | None:
+        if not self._several_bindings:
+            return None
+        order = {port.id: place for place, port in enumerate(known)}
+        rows = []
+        for row in sorted(self._of(server_id), key=lambda r: order.get(r["id"], len(order))):
+            made = row if row.get("binding:host_id") == host else self._second(row, host)
+            rows.append(_bound({**row, **made}, host))
+        return port_facts(self.api, rows, {port.id: port.tag for port in known})
+
+    def _second(self, row: Row, host: str) -> Row:
+        wanted = {
+            "host": host,
+            "vnic_type": row.get("binding:vnic_type", "normal"),
+            "profile": row.get("binding:profile") or {},
+        }
+        where = f"ports/{row['id']}/bindings"
+        try:
+            made = self.api.create(where, [wanted])[0]
+        except RemoteConflict:  # an earlier try made it
+            made = next(found for found in self.api.rows(where) if found["host"] == host)
+        return {
+            "binding:host_id": host,
+            "binding:vif_type": made["vif_type"],
+            "binding:vif_details": made.get("vif_details") or {},
+        }
+
+    def drop_second(self, server_id: str, host: str) -> None:
+        for row in self._of(server_id):
+            if row.get("binding:host_id") != host:
+                self.api.delete(f"ports/{row['id']}/bindings", host)
+
+    @functools.cached_property
+    def _several_bindings(self) -> bool:
+        """Neutron has the extension for a second, inactive binding of a port."""
+        return any(row["alias"] == "binding-extended" for row in self.api.rows("extensions"))
 
     def release(self, server_id: str, port_ids: Collection[str] | None = None) -> None:
         failures: list[KilonovaError] = []

@@ -13,6 +13,12 @@ class NoRoom(Conflict):
     template = "Placement cannot allocate for {consumer}: {reason}"
 
 
+class Raced(Conflict):
+    """Others changed the same consumers or providers in the same moment: read again and try again."""
+
+    template = "Placement: {consumer} is being changed by others at this moment"
+
+
 class AlreadyClaimed(Conflict):
     """The consumer has other allocations than the wanted ones."""
 
@@ -40,7 +46,7 @@ class Claims(Protocol):
     def replace(self, wanted: Sequence[Allocation]) -> None:
         """Set the allocations of several consumers at once, each at its generation; empty ones are removed.
 
-        Raises NoRoom; Conflict when a generation is out of date.
+        Raises NoRoom; Raced when a generation is out of date.
         """
 
     def allocation(self, consumer: str) -> Allocation | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kilonova.clients.keystone.errors import RemoteConflict, RemoteInvalid, RemoteNotFound
 from kilonova.clients.keystone.neighbour import Answer, Neighbour, Request
-from kilonova.clients.placement.contract import AlreadyClaimed, NoRoom, ProviderNameTaken
+from kilonova.clients.placement.contract import AlreadyClaimed, NoRoom, ProviderNameTaken, Raced
 from kilonova.clients.placement.facts import (
     Allocation,
     Candidate,
@@ -78,7 +78,7 @@ class HttpPlacement:
             self._call("POST", "/allocations", body)
         except RemoteConflict as error:
             if error.fields["code"] == _RACED:
-                raise
+                raise Raced(consumer=", ".join(body)) from error
             raise NoRoom(consumer=", ".join(body), reason=error.fields["reason"]) from error
 
     def allocation(self, consumer: str) -> Allocation | None:

@@ -2,9 +2,7 @@
 
 import functools
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,7 @@ from kilonova.hypervisor.contracts import (
     GuestMissing,
     GuestSpec,
     GuestState,
-    HypervisorFailed,
     ImageFacts,
-    Images,
     InvalidImage,
     Nic,
     NodeFacts,
@@ -29,10 +25,8 @@ from kilonova.hypervisor.contracts import (
     Progress,
     VolumeDisk,
 )
-from kilonova.hypervisor.fake.faults import FakeFaults
-from kilonova.hypervisor.fake.options import FakeOptions
-from kilonova.hypervisor.fake.screen import Screen
-from kilonova.hypervisor.fake.state import Guests, Record, Usage
+from kilonova.hypervisor.fake.moves import FakeMoves
+from kilonova.hypervisor.fake.state import Record, Usage
 from kilonova.hypervisor.transitions import must_act
 
 _TRAITS = (
@@ -53,36 +47,10 @@ _CPU_INFO = {
 }
 _VERSION = 1_000_000
 _VNC_PORT = 6969
-_LOCK_STRIPES = 64
 
 
-class FakeDriver:
-    """Implements ``contracts.Driver``; safe for many threads.
-
-    ``images``, when given, gets a small file for each snapshot, so that an upload really happens.
-    """
-
-    def __init__(
-        self,
-        options: FakeOptions,
-        host: str,
-        *,
-        address: str = "127.0.0.1",
-        images: Images | None = None,
-        faults: FakeFaults | None = None,
-    ) -> None:
-        self._options = options
-        self._host = host
-        self._address = address
-        self._images = images
-        self.faults = faults or FakeFaults.parse(options.slow, options.fail)
-        self._guests = Guests(Path(options.state_path) if options.state_path else None)
-        self._names = _node_names(options, host)
-        self.cached: set[str] = set()
-        """Ids of images that were asked for ahead of use."""
-        self._known = frozenset(self._names)
-        self._locks = tuple(threading.Lock() for _ in range(_LOCK_STRIPES))
-        self._screen = Screen(address, options.vnc_port) if options.vnc_port else None
+class FakeDriver(FakeMoves):
+    """Implements ``contracts.Driver``; safe for many threads."""
 
     def close(self) -> None:
         """Close the state file and the screen."""
@@ -163,9 +131,7 @@ class FakeDriver:
         if image is not None and 0 < spec.root_gb < image.min_disk_gb:
             reason = f"it needs {image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
             raise InvalidImage(image_id=image.id, reason=reason)
-        node = spec.node or self._names[0]
-        if node not in self._known:
-            raise HypervisorFailed(call="create", host=self._host, reason=f"there is no node {node}")
+        node = self._node(spec)
         progress("starting the guest")
         return self._keep(Record.of(spec, node))
 
@@ -322,11 +288,6 @@ class FakeDriver:
 
     # Own
 
-    @contextmanager
-    def _lock(self, uuid: str) -> Iterator[None]:
-        with self._locks[hash(uuid) % _LOCK_STRIPES]:
-            yield
-
     def _need(self, call: str, uuid: str) -> Record:
         record = self._guests.get(uuid)
         self.faults.meet(call, self._host, record.display_name if record else "")
@@ -335,11 +296,20 @@ class FakeDriver:
             raise GuestMissing(uuid=uuid)
         return record
 
+    def _recall(self, uuid: str) -> None:
+        """A guest that was set aside for a move that failed is found again."""
+        aside = self._aside(uuid)
+        if aside is not None and self._guests.get(uuid) is None:
+            self._guests.put(replace(aside, aside=False))
+            self._guests.drop(aside.key)
+
     def _keep(self, record: Record) -> GuestState:
         self._guests.put(record)
         return record.guest()
 
     def _move(self, call: str, uuid: str, to: PowerState, rule: str | None = None) -> GuestState:
+        if call in {"start", "reboot"}:
+            self._recall(uuid)
         self._need(call, uuid)  # slowness and failures come before the lock
         with self._lock(uuid):
             record = self._guests.get(uuid)
@@ -349,11 +319,3 @@ class FakeDriver:
                 return record.guest()
             booted = call in {"start", "reboot"}
             return self._keep(replace(record, power=to, boots=record.boots + booted))
-
-
-def _node_names(options: FakeOptions, host: str) -> tuple[str, ...]:
-    if options.nodes:
-        return tuple(options.nodes)
-    if options.node_count:
-        return tuple(f"{host}-{number:04d}" for number in range(1, options.node_count + 1))
-    return (host,)

@@ -39,9 +39,22 @@ CALLS = frozenset(
         "snapshot",
         "output",
         "endpoint",
+        "berth",
+        "give",
+        "take",
+        "take_back",
+        "let_go",
+        "abandon",
+        "revive",
+        "check",
+        "prepare",
+        "send",
+        "arrived",
+        "leave",
+        "tick",
     }
 )
-"""Names of the driver's calls; ``*`` means all of them."""
+"""Names of the driver's calls (``tick``: a hundredth of a live migration); ``*`` means all of them."""
 
 
 class BadFault(Invalid):
@@ -111,6 +124,10 @@ class FakeFaults:
         with self._lock:
             self._slow.clear()
             self._failures.clear()
+
+    def quick(self, call: str) -> bool:
+        """Nothing makes ``call`` slow."""
+        return not self._slow.get(call)
 
     def meet(self, call: str, host: str, name: str = "") -> None:
         """Wait as told, then raise as told. Called by the driver at the start of each call."""

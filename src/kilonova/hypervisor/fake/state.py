@@ -35,6 +35,15 @@ class Record:
     macs: tuple[str, ...] = ()
     """Of its NICs, in the order they were plugged."""
     rescue_image: str | None = None
+    move: str = ""
+    """The move that brought it here."""
+    aside: bool = False
+    """Set aside for a move that may be reverted."""
+
+    @property
+    def key(self) -> str:
+        """What it is kept by: a guest set aside leaves room for the one that it became on the same host."""
+        return f"{self.uuid}_resize" if self.aside else self.uuid
 
     @classmethod
     def of(cls, spec: GuestSpec, node: str) -> "Record":
@@ -100,7 +109,12 @@ class Guests:
 
     def all(self) -> list[Record]:
         with self._lock:
-            return list(self._records.values())
+            return [record for record in self._records.values() if not record.aside]
+
+    def aside(self) -> list[Record]:
+        """Those that are set aside."""
+        with self._lock:
+            return [record for record in self._records.values() if record.aside]
 
     def usage(self) -> dict[str, Usage]:
         """By node; nodes without guests are absent."""
@@ -110,7 +124,7 @@ class Guests:
     def put(self, record: Record) -> None:
         with self._lock:
             self._set(record)
-            self._write(_Line(uuid=record.uuid, record=record))
+            self._write(_Line(uuid=record.key, record=record))
 
     def drop(self, uuid: str) -> None:
         """Forget a guest; unknown is fine."""
@@ -119,13 +133,14 @@ class Guests:
                 self._write(_Line(uuid=uuid, record=None))
 
     def _set(self, record: Record) -> None:
-        self._unset(record.uuid)
-        self._records[record.uuid] = record
-        self._usage.setdefault(record.node, Usage()).add(record, 1)
+        self._unset(record.key)
+        self._records[record.key] = record
+        if not record.aside:
+            self._usage.setdefault(record.node, Usage()).add(record, 1)
 
     def _unset(self, uuid: str) -> bool:
         old = self._records.pop(uuid, None)
-        if old is not None:
+        if old is not None and not old.aside:
             self._usage[old.node].add(old, -1)
         return old is not None
 
@@ -149,6 +164,6 @@ class Guests:
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         with part.open("wb") as stream:
             for record in self._records.values():
-                stream.write(codec.dumps(codec.pack(_Line(uuid=record.uuid, record=record))) + b"\n")
+                stream.write(codec.dumps(codec.pack(_Line(uuid=record.key, record=record))) + b"\n")
         part.rename(path)
         return path.open("ab")
