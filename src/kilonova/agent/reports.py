@@ -64,7 +64,8 @@ class Reporter:
         found = {guest.uuid: guest for guest in self._driver.guests()}
         report = {uuid: int(guest.power) for uuid, guest in found.items()}
         kept = list(self._driver.kept()) if isinstance(self._driver, Moves) else []
-        verdict: Mapping[str, Any] = self._ask("host.guests", {"guests": report, "kept": kept})
+        payload = {"guests": report, **({"kept": kept} if kept else {})}
+        verdict: Mapping[str, Any] = self._ask("host.guests", payload)
         for uuid in verdict["unwanted"]:
             self._unwanted(uuid)
         for uuid in verdict.get("moved", ()):

@@ -5,7 +5,7 @@ from typing import Any
 from tests.contract.store.conftest import Databases
 from tests.contract.store.samples import LATER, MUCH_LATER, NOW, add_servers, server
 
-from kilonova.store import moves, server_mappings
+from kilonova.store import cells, moves, server_mappings
 from kilonova.store.moves import MoveQuery
 
 LIMITS = {"instances": 10, "cores": 10, "ram": 10}
@@ -92,7 +92,16 @@ def test_progress_is_taken_up_while_it_runs(databases: Databases) -> None:
 
 def test_a_server_counts_for_another_size(databases: Databases) -> None:
     demand = server_mappings.Demand("p", "u", {"instances": 1, "cores": 2, "ram": 2}, LIMITS)
-    mapping = {"uuid": "s", "cell_id": 1, "project_id": "p", "user_id": "u", "cores": 2, "ram": 2, "created_at": NOW}
+    cell_id = cells.write_mapping(databases.api, {"uuid": "c", "name": "one", "disabled": False})
+    mapping = {
+        "uuid": "s",
+        "cell_id": cell_id,
+        "project_id": "p",
+        "user_id": "u",
+        "cores": 2,
+        "ram": 2,
+        "created_at": NOW,
+    }
 
     def recount(cores: int, ram: int, limits: Any = LIMITS) -> tuple[bool, dict[str, int]]:
         with databases.api.write() as connection:

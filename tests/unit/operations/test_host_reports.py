@@ -29,7 +29,7 @@ def test_a_host_is_known_from_its_first_word(bench: Bench) -> None:
 def test_what_a_guest_did_by_itself_is_taken_up(bench: Bench, vm_state: str, power: int, truth: str) -> None:
     bench.server(host="one", vm_state=vm_state)
     bench.clock.advance(60)
-    assert report(bench, s1=power) == {"unwanted": []}
+    assert report(bench, s1=power) == {"unwanted": [], "moved": [], "unneeded": []}
     assert (bench.row()["vm_state"], bench.row()["power_state"]) == (truth, power)
 
 
@@ -37,7 +37,7 @@ def test_what_a_guest_did_by_itself_is_taken_up(bench: Bench, vm_state: str, pow
 def test_a_server_that_is_worked_on_is_left_alone(bench: Bench, values: dict[str, Any]) -> None:
     bench.server(**{"host": "one", **values})
     bench.clock.advance(60)
-    assert report(bench, s1=4) == {"unwanted": []}
+    assert report(bench, s1=4) == {"unwanted": [], "moved": [], "unneeded": []}
     assert bench.row()["power_state"] == 0
 
 
@@ -64,8 +64,8 @@ def test_a_report_may_be_older_than_a_change(bench: Bench) -> None:
 )
 def test_a_guest_is_unwanted_where_its_server_is_not(bench: Bench, values: dict[str, Any], unwanted: bool) -> None:
     bench.server(**values)
-    assert report(bench, s1=1) == {"unwanted": ["s1"] if unwanted else []}
+    assert report(bench, s1=1) == {"unwanted": ["s1"] if unwanted else [], "moved": [], "unneeded": []}
 
 
 def test_a_guest_nobody_knows_may_be_of_another_cloud(bench: Bench) -> None:
-    assert report(bench, stranger=1) == {"unwanted": []}
+    assert report(bench, stranger=1) == {"unwanted": [], "moved": [], "unneeded": []}
