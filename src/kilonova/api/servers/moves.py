@@ -63,6 +63,12 @@ def _ready(call: Call, rule: str, verb: str) -> tuple[Cell, Row]:
     cell, row = finding.find(call, rule)
     finding.unlocked(call, row)
     lifecycle.check(verb, row["uuid"], row["vm_state"], row["task_state"])
+    return cell, row
+
+
+def _movable(call: Call, rule: str, verb: str) -> tuple[Cell, Row]:
+    """The server, if it may set out now. Raises HasVolumes, and what ``_ready`` raises."""
+    cell, row = _ready(call, rule, verb)
     with cell.database.read() as connection:
         if any(device.is_volume for device in block_devices.of_server(connection, row["uuid"])):
             raise kinds.HasVolumes(uuid=row["uuid"])
@@ -80,7 +86,7 @@ def _flavor_numbers(call: Call, flavor_id: str) -> int | None:
 
 def resize(call: Call) -> None:
     """To another flavor. Raises Invalid for one that cannot be, OverLimit (403)."""
-    cell, row = _ready(call, _RULES + "resize", "resize")
+    cell, row = _movable(call, _RULES + "resize", "resize")
     body = call.body
     flavor = _new_flavor(call, str(body["flavorRef"]), row)
     columns = flavor_columns(flavor, local_root=bool(row["image_ref"]))
@@ -138,7 +144,7 @@ def _check_quota(call: Call, row: Row, columns: Mapping[str, Any]) -> None:
 
 def migrate(call: Call) -> None:
     """To another host, switched off; from 2.56 to one that the caller names."""
-    cell, row = _ready(call, _MOVES + "migrate", "migrate")
+    cell, row = _movable(call, _MOVES + "migrate", "migrate")
     host = (call.body or {}).get("host") if call.at_least(56) else None
     if host is not None:
         call.demand(_MOVES + "migrate:host", finding.target_of(row))
@@ -183,7 +189,7 @@ def _settle(call: Call, verb: str, status: str) -> None:
 
 def migrate_live(call: Call) -> None:
     """While it runs. Below 2.34 the reply waits for the checks of both hosts."""
-    cell, row = _ready(call, _MOVES + "migrate_live", "live_migrate")
+    cell, row = _movable(call, _MOVES + "migrate_live", "live_migrate")
     body, host = call.body, call.body["host"]
     if host is not None:
         call.demand(_MOVES + "migrate_live:host", finding.target_of(row))
@@ -237,7 +243,7 @@ def _await_checks(cell: Cell, uuid: str, migration: str) -> None:
 
 def evacuate(call: Call) -> Reply:
     """From a host that is down. Raises HostInUse, Invalid."""
-    cell, row = _ready(call, "os_compute_api:os-evacuate", "evacuate")
+    cell, row = _movable(call, "os_compute_api:os-evacuate", "evacuate")
     body, host = call.body, call.body.get("host")
     if host is not None:
         _check_host(cell, row, host)
