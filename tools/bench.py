@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import bench_placement
 from deployment.client import Client, token, until
 from deployment.cpu import busy_seconds, memory_mb, seconds_of
 from deployment.services import CONTROL, Deployment, WontStart
@@ -203,11 +204,14 @@ def arguments_of(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=4, help="compute nodes that the fake driver pretends")
     parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
     parser.add_argument("--pids", type=Path, help="write the process groups here, for another load generator")
+    parser.add_argument("--placement", action="store_true", help="placement alone; see --placement --help")
     parser.add_argument("--hold", action="store_true", help="start the services, then only wait for Ctrl-C")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
+    if "--placement" in argv:
+        return bench_placement.main(argv)
     arguments = arguments_of(argv)
     with tempfile.TemporaryDirectory(prefix="kilonova-bench-") as directory:
         try:

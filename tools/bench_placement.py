@@ -26,8 +26,6 @@ CONSUMERS = 10
 """Of each provider, with three allocations each."""
 COMMON_TRAITS = 30
 ZONES = 10
-_SPARE = 1_000_000
-"""Above it: consumers that the bench itself makes."""
 _UUID = "CONCAT('{kind}0000000-0000-4000-8000-', LPAD(HEX({number}), 12, '0'))"
 _HOST, _SERVER, _ZONE = "1", "2", "3"
 _FILL = """
@@ -144,7 +142,7 @@ class Bench:
 
     def writes(self, count: int) -> None:
         """Claims of new consumers, one by one; and their end."""
-        used = CONSUMERS * self.workers + 1000
+        base = int(time.time()) * 100_000  # consumers that no run before this one made
 
         def body(number: int) -> dict[str, object]:
             host = uuid_of(_HOST, 1 + number % self.size)
@@ -157,13 +155,13 @@ class Bench:
             }
 
         def path(number: int) -> str:
-            return f"/allocations/{uuid_of(_SERVER, _SPARE + used + number)}"
+            return f"/allocations/{uuid_of(_SERVER, base + number)}"
 
         self.measured("put_allocations", count, lambda n: self.api.call("PUT", path(n), body(n)))
         self.measured("get_allocations", count, lambda n: self.api.call("GET", path(n)), warm=0)
         few = f"/allocation_candidates?{_FITS}&limit=1000"
         self.measured("delete_allocations", count, lambda n: self.api.call("DELETE", path(n)), warm=0)
-        post = {uuid_of(_SERVER, 2 * _SPARE + n): body(n) for n in range(10)}
+        post = {uuid_of(_SERVER, base + 20_000 + n): body(n) for n in range(10)}
         empty = {consumer: {**one, "allocations": {}, "consumer_generation": 1} for consumer, one in post.items()}
 
         def post_and_undo(_number: int) -> None:
