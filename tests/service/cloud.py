@@ -10,7 +10,7 @@ import falcon.testing
 
 from kilonova.api.app import build as build_api
 from kilonova.api.policies import policy
-from kilonova.api.wiring import Compute
+from kilonova.api.wiring import Compute, ComputeOptions
 from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.glance.fake import FakeGlance
@@ -33,7 +33,7 @@ from kilonova.placement.api.app import build as build_placement
 from kilonova.placement.store.sync import SCHEMA as PLACEMENT_SCHEMA
 from kilonova.services.compute import ComputeHost
 from kilonova.services.conductor import Conductor, bell_of, tools_of
-from kilonova.services.parts import Liveness
+from kilonova.services.parts import Liveness, console_urls
 from kilonova.services.process import Neighbours
 from kilonova.store import cells
 from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, Cell, Store
@@ -111,6 +111,8 @@ class Cloud:
             precache=lambda hosts, images: self.bus.cast(
                 Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
             ),
+            compute=self.configuration.section(ComputeOptions),
+            console=console_urls(self.configuration),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
         self.client = falcon.testing.TestClient(build_api(self.compute, NoAuth(), policy(self.configuration)))

@@ -77,11 +77,42 @@ class TokenOptions:
 
 
 @dataclass(frozen=True)
+class SpiceUrlOptions:
+    """``[spice]``, as far as the URL of a console needs it."""
+
+    GROUP: ClassVar[str] = "spice"
+    enabled: bool = opt(False, "offer SPICE consoles")
+    html5proxy_base_url: str = opt("http://127.0.0.1:6082/spice_auto.html", "URL of the SPICE page for browsers")
+    spice_direct_proxy_base_url: str = opt("http://127.0.0.1:13002/nova", "URL of a proxy for native SPICE clients")
+
+
+@dataclass(frozen=True)
+class SerialUrlOptions:
+    """``[serial_console]``, as far as the URL of a console needs it."""
+
+    GROUP: ClassVar[str] = "serial_console"
+    enabled: bool = opt(False, "offer serial consoles")
+    base_url: str = opt("ws://127.0.0.1:6083/", "URL of the serial proxy as clients reach it")
+
+
+@dataclass(frozen=True)
+class MksUrlOptions:
+    """``[mks]``."""
+
+    GROUP: ClassVar[str] = "mks"
+    enabled: bool = opt(False, "offer MKS consoles")
+    mksproxy_base_url: str = opt("http://127.0.0.1:6090/", "URL of the MKS proxy")
+
+
+@dataclass(frozen=True)
 class ConsoleUrls:
     """Makes the URLs that users open."""
 
     vnc: ConsoleUrlOptions = field(default_factory=ConsoleUrlOptions)
     tokens: TokenOptions = field(default_factory=TokenOptions)
+    spice: SpiceUrlOptions = field(default_factory=SpiceUrlOptions)
+    serial: SerialUrlOptions = field(default_factory=SerialUrlOptions)
+    mks: MksUrlOptions = field(default_factory=MksUrlOptions)
 
     @property
     def token_ttl(self) -> int:
@@ -90,12 +121,21 @@ class ConsoleUrls:
 
     def base_url(self, kind: str) -> str | None:
         """The page for a kind of console; None when it is not offered."""
-        return self.vnc.novncproxy_base_url if kind == "novnc" and self.vnc.enabled else None
+        offered = {
+            "novnc": (self.vnc.enabled, self.vnc.novncproxy_base_url),
+            "spice-html5": (self.spice.enabled, self.spice.html5proxy_base_url),
+            "spice-direct": (self.spice.enabled, self.spice.spice_direct_proxy_base_url),
+            "serial": (self.serial.enabled, self.serial.base_url),
+            "webmks": (self.mks.enabled, self.mks.mksproxy_base_url),
+        }
+        enabled, url = offered.get(kind, (False, None))
+        return url if enabled else None
 
     def url(self, kind: str, token: str) -> str:
         """The page opened on one console."""
         base = str(self.base_url(kind))
-        return f"{base}{'&' if '?' in base else '?'}path=%3Ftoken%3D{token}"
+        query = f"path=%3Ftoken%3D{token}" if kind == "novnc" else f"token={token}"
+        return f"{base}{'&' if '?' in base else '?'}{query}"
 
 
 @dataclass(frozen=True, kw_only=True)

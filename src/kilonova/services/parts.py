@@ -11,6 +11,9 @@ from kilonova.api.wiring import (
     ConsoleUrlOptions,
     ConsoleUrls,
     DiskOptions,
+    MksUrlOptions,
+    SerialUrlOptions,
+    SpiceUrlOptions,
     TokenOptions,
 )
 from kilonova.clients.keystone.neighbours import CinderOptions
@@ -69,7 +72,18 @@ def api_parts(
         precache=lambda hosts, images: bus.cast(
             Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
         ),
-        console=ConsoleUrls(configuration.section(ConsoleUrlOptions), configuration.section(TokenOptions)),
+        console=console_urls(configuration),
+    )
+
+
+def console_urls(configuration: Configuration) -> ConsoleUrls:
+    """Which consoles are offered, and where."""
+    return ConsoleUrls(
+        configuration.section(ConsoleUrlOptions),
+        configuration.section(TokenOptions),
+        configuration.section(SpiceUrlOptions),
+        configuration.section(SerialUrlOptions),
+        configuration.section(MksUrlOptions),
     )
 
 

@@ -23,6 +23,7 @@ from kilonova.hypervisor.contracts import (
     InvalidImage,
     Nic,
     NoGuestAgent,
+    NoSuchConsole,
 )
 from kilonova.hypervisor.libvirt.connection import BackupUnsupported, LiveDomain
 from kilonova.hypervisor.libvirt.driver import LibvirtDriver
@@ -434,6 +435,11 @@ def test_images_under_a_disk_are_never_pruned(libvirt_world: World) -> None:
 
 def test_serial_and_spice_consoles_have_ports_of_their_own(libvirt_world: World, libvirtd: Libvirtd) -> None:
     driver = libvirt_world.driver
+    plain = libvirt_world.spec()
+    driver.create(plain, quiet)
+    for kind in ("serial", "spice-html5", "spice-direct"):
+        with pytest.raises(NoSuchConsole, match=kind):
+            driver.endpoint(plain.uuid, kind)
     driver.options = replace(
         driver.options, serial=SerialOptions(enabled=True, port_range="13100:13101"), spice=SpiceOptions(enabled=True)
     )

@@ -51,11 +51,13 @@ def at_rest(world: World, uuid: str) -> bool:
 def audit(world: World, uuid: str, expected: str, *, nics: int | None = None) -> list[str]:
     """What is wrong; empty when nothing is.
 
-    ``expected``: active, error or deleted; ``nics``: how many a living server has, if not those of its create.
+    ``expected``: a vm_state; ``nics``: how many a living server has, if not those of its create.
     """
     row = server_row(world, uuid)
     wrong = [] if row["vm_state"] == expected else [f"it is {row['vm_state']}, not {expected}: {row['fault']}"]
     wrong += _journal(world, uuid, row)
+    if expected == "shelved_offloaded":
+        return wrong + _offloaded(world, uuid, row)
     if expected not in {"error", "deleted"}:
         return wrong + _owned(world, uuid, row, nics) + _moved(world, uuid, row, expected)
     if expected == "error" and not codec.loads(row["fault"] or "{}").get("message"):
@@ -147,6 +149,19 @@ def _moved(world: World, uuid: str, row: Row, expected: str) -> list[str]:
     return wrong
 
 
+def _offloaded(world: World, uuid: str, row: Row) -> list[str]:
+    """On no host, with its ports."""
+    ports = world.ports(uuid)
+    wrong = [f"it says it is on {row['host']}"] if row["host"] or row["node"] else []
+    wrong += [f"a guest is on {host}" for host, guest in world.guests() if guest == uuid]
+    if world.allocation(uuid) is not None:
+        wrong.append(f"resources stay allocated: {world.allocation(uuid)}")
+    wrong += [f"a port is bound to {port['binding:host_id']}" for port in ports if port["binding:host_id"]]
+    if len(ports) != len(codec.loads(row["networks"])):
+        wrong.append(f"it has {len(ports)} ports")
+    return wrong
+
+
 def _leaked(world: World, uuid: str) -> list[str]:
     places = [host for host, guest in world.guests() if guest == uuid]
     wrong = [f"guests are left on {places}"] if places else []
@@ -172,7 +187,7 @@ def quota_errors(world: World) -> list[str]:
             sa.select(
                 living.c.project_id, sa.func.count(), sa.func.sum(living.c.vcpus), sa.func.sum(living.c.memory_mb)
             )
-            .where(living.c.deleted == 0)
+            .where(living.c.deleted == 0, living.c.vm_state != "soft-delete")
             .group_by(living.c.project_id)
         )
         truth = {row[0]: (row[1], int(row[2]), int(row[3])) for row in connection.execute(query)}

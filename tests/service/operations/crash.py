@@ -14,6 +14,7 @@ from typing import Any
 from tests.service.cloud import Cloud, wait_for
 from tests.service.operations.audit import World, at_rest
 
+from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.neutron.facts import NetworkRequest
 from kilonova.clients.placement.facts import Allocation
 from kilonova.hypervisor.fake.driver import FakeDriver
@@ -160,6 +161,10 @@ class Site(Cloud):
 
     def delete(self, uuid: str) -> None:
         assert self.call("DELETE", f"/servers/{uuid}").status_code == 204
+
+    def another_image(self) -> str:
+        new = NewImage(name="other", disk_format="qcow2", container_format="bare", visibility="public")
+        return self.images.add(new, b"other").id
 
     def settle(self, uuid: str, seconds: float = 10) -> None:
         wait_for(lambda: at_rest(self.world(), uuid), seconds)

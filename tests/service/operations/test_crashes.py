@@ -2,6 +2,8 @@
 
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.service.cloud import wait_for
@@ -48,6 +50,38 @@ def _detach(site: Site) -> str:
     (port,) = site.world().ports(uuid)
     assert site.call("DELETE", f"/servers/{uuid}/os-interface/{port['id']}").status_code == 202
     return uuid
+
+
+def _acted(action: str, value: Any = None, *, after: Callable[[Site], str] = _running) -> Callable[[Site], str]:
+    return lambda site: _act(site, after(site), action, value)
+
+
+def _settled(begin: Callable[[Site], str]) -> Callable[[Site], str]:
+    """A story's end as the next one's beginning."""
+
+    def there(site: Site) -> str:
+        uuid = begin(site)
+        with site.conducting(Fuse()):
+            site.settle(uuid)
+        return uuid
+
+    return there
+
+
+def _rebuild(site: Site) -> str:
+    return _acted("rebuild", {"imageRef": site.another_image()})(site)
+
+
+def _unshelve_on_second_host(site: Site) -> str:
+    uuid = _settled(_acted("shelve"))(site)
+    site.faults.fail("create", times=1)
+    return _act(site, uuid, "unshelve")
+
+
+def _unshelve_nowhere(site: Site) -> str:
+    uuid = _settled(_acted("shelve"))(site)
+    site.faults.fail("create")
+    return _act(site, uuid, "unshelve")
 
 
 def _delete_failed(site: Site) -> str:
@@ -228,6 +262,26 @@ STORIES += (
     Story("live migration", _live, "active", kind="live"),
     Story("live migration that fails", _live_failing, "active", kind="live"),
     Story("evacuation", _evacuate, "stopped", kind="evacuate", afterwards=_come_back),
+)
+
+_SHELVED = _settled(_acted("shelve"))
+_BACKUP = {"name": "backup", "backup_type": "daily", "rotation": 1}
+STORIES += (
+    Story("rebuild", _rebuild, "active", kind="rebuild"),
+    Story("rescue", _acted("rescue"), "rescued", kind="rescue"),
+    Story("unrescue", _acted("unrescue", after=_settled(_acted("rescue"))), "active", kind="unrescue"),
+    Story("backup", _acted("createBackup", _BACKUP), "active", kind="backup"),
+    Story("shelve", _acted("shelve"), "shelved_offloaded", kind="shelve"),
+    Story("unshelve on the second host", _unshelve_on_second_host, "active", kind="unshelve"),
+    Story("unshelve that no host can do", _unshelve_nowhere, "shelved_offloaded", kind="unshelve"),
+    Story("delete of a shelved server", _acted("forceDelete", after=_SHELVED), "deleted", kind="delete shelved"),
+    Story(
+        "delete while shelving",
+        _acted("shelve"),
+        "deleted",
+        meanwhile=lambda site, uuid: site.delete(uuid),
+        kind="delete while shelving",
+    ),
 )
 
 TRIED: defaultdict[str, set[str]] = defaultdict(set)

@@ -3,18 +3,48 @@
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Any, Never
 
 from kilonova.api import fields
 from kilonova.api.servers import finding
 from kilonova.kit.clock import stamp
-from kilonova.kit.errors import Invalid
+from kilonova.kit.errors import Invalid, NotFound, Unsupported
+from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, Object, Schema
 from kilonova.store import console_tokens
 
 _MOST_OUTPUT = 100 << 10
 _RULE = "os_compute_api:os-remote-consoles"
+
+
+class TokenNotFound(NotFound):
+    """Unknown, or expired (404)."""
+
+    template = "Token not found"
+
+
+_TOKEN = Document(
+    (
+        Out("instance_uuid", "server_uuid"),
+        Out("host"),
+        Out("port"),
+        Out("tls_port", since=(2, 99)),
+        Out("internal_access_path"),
+    )
+)
+_KINDS = {
+    "vnc": ("novnc", "xvpvnc"),
+    "spice": ("spice-html5", "spice-direct"),
+    "rdp": ("rdp-html5",),
+    "serial": ("serial",),
+    "mks": ("webmks",),
+}
+_OLD = (
+    ("os-getVNCConsole", ("novnc", "xvpvnc"), "Open a VNC console"),
+    ("os-getSPICEConsole", ("spice-html5",), "Open a SPICE console"),
+    ("os-getSerialConsole", ("serial",), "Open a serial console"),
+)
 
 
 def output(call: Call) -> Any:
@@ -32,36 +62,55 @@ def output(call: Call) -> Any:
 
 
 def remote_console(call: Call) -> Any:
-    """A URL that opens the server's screen in a browser."""
+    """A URL that opens the server's screen, or its serial port."""
     _cell, row = finding.find(call, _RULE)
     wanted = call.body["remote_console"]
-    return {
-        "remote_console": {
-            "protocol": wanted["protocol"],
-            "type": wanted["type"],
-            "url": url_of(call, row, wanted["type"]),
-        }
-    }
+    protocol, kind = wanted["protocol"], wanted["type"]
+    if kind not in _KINDS[protocol]:
+        raise Invalid(f"type: Invalid console type {kind} for protocol {protocol}.")
+    return {"remote_console": {"protocol": protocol, "type": kind, "url": url_of(call, row, kind)}}
 
 
-def vnc_console(call: Call) -> Any:
-    """The older action for the same."""
+def old_console(call: Call) -> Any:
+    """The older actions for the same."""
     _cell, row = finding.find(call, _RULE)
     kind = call.body["type"]
     return {"console": {"type": kind, "url": url_of(call, row, kind)}}
+
+
+def rdp_console(call: Call) -> Never:
+    """No hypervisor offers RDP any more. Raises Invalid."""
+    raise Invalid(f"type: Unavailable console type rdp-html5: RDP consoles were removed ({call.path})")
+
+
+def token(call: Call) -> Any:
+    """Where the console of a token is, for a proxy."""
+    call.demand("os_compute_api:os-console-auth-tokens", {})
+    if not call.at_least(31):
+        raise Invalid("Tokens are shown from microversion 2.31 on")
+    wanted, now = hash_of(call.params["console_token"]), stamp(call.app.clock.now())
+    for cell in call.app.store.working:
+        with cell.database.read() as connection:
+            found = console_tokens.find(connection, wanted, now)
+        if found is not None:
+            return {"console": _TOKEN.compile(call.version)(found, None)}
+    raise TokenNotFound
 
 
 def url_of(call: Call, row: Any, kind: str) -> str:
     """Ask the host where the console is, remember that under a fresh token, and say the URL."""
     if call.app.console.base_url(kind) is None:
         raise Invalid(f"type: Unavailable console type {kind}.")
-    where = finding.ask_host(call, row, "console", {"uuid": row["uuid"], "kind": kind})
+    try:
+        where = finding.ask_host(call, row, "console", {"uuid": row["uuid"], "kind": kind})
+    except Unsupported as error:
+        raise Invalid(f"type: Unavailable console type {kind}.") from error
     options = call.app.console
-    token = secrets.token_urlsafe(32)
-    url = options.url(kind, token)
+    secret = secrets.token_urlsafe(32)
+    url = options.url(kind, secret)
     now = call.app.clock.now()
     values = {
-        "token_hash": hash_of(token),
+        "token_hash": hash_of(secret),
         "server_uuid": row["uuid"],
         "kind": kind,
         "host": where["host"],
@@ -77,9 +126,9 @@ def url_of(call: Call, row: Any, kind: str) -> str:
     return str(url)
 
 
-def hash_of(token: str) -> str:
+def hash_of(secret: str) -> str:
     """What the database keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 _CONSOLE = Object(
@@ -146,15 +195,32 @@ ENDPOINTS = (
         body=Schema(Object((Field(name="remote_console", schema=_CONSOLE, required=True),))),
         summary="Open a remote console",
     ),
+    *(
+        Endpoint(
+            method="POST",
+            path="/servers/{server_id}/action",
+            action=action,
+            handler=old_console,
+            until=(2, 5),
+            body=fields.wrapped(action, Field(name="type", schema={"enum": list(kinds)}, required=True)),
+            summary=summary,
+        )
+        for action, kinds, summary in _OLD
+    ),
     Endpoint(
         method="POST",
         path="/servers/{server_id}/action",
-        action="os-getVNCConsole",
-        handler=vnc_console,
+        action="os-getRDPConsole",
+        handler=rdp_console,
         until=(2, 5),
-        body=fields.wrapped(
-            "os-getVNCConsole", Field(name="type", schema={"enum": ["novnc", "xvpvnc"]}, required=True)
-        ),
-        summary="Open a VNC console",
+        summary="Removed",
+    ),
+    Endpoint(
+        method="GET",
+        path="/os-console-auth-tokens/{console_token}",
+        handler=token,
+        query=fields.no_query(),
+        strict_query=(2, 99),
+        summary="Show where a console is",
     ),
 )

@@ -48,7 +48,7 @@ def unshelve(call: Call) -> None:
     """Anywhere, in a zone (from 2.77) or on a host (from 2.91)."""
     cell, row = finding.find(call, _RULE + "unshelve")
     finding.unlocked(call, row)
-    body = call.body or {}
+    body = (call.body or {}) if call.at_least(77) else {}
     if "host" in body:
         call.demand(_RULE + "unshelve_to_host", finding.target_of(row))
     lifecycle.check("unshelve", row["uuid"], row["vm_state"], row["task_state"])

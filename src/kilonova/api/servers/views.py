@@ -185,7 +185,8 @@ UPDATED = Document(
 
 REBUILT = Document(
     (
-        *UPDATED.fields,
+        # Its own user_data takes the place of the one for administrators.
+        *(out for out in UPDATED.fields if out.name != "OS-EXT-SRV-ATTR:user_data"),
         Out("key_name", since=(2, 54), until=(2, 74)),
         Out("user_data", since=(2, 57)),
     )

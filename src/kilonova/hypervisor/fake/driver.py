@@ -46,7 +46,8 @@ _CPU_INFO = {
     "topology": {"sockets": 1, "cores": 1, "threads": 1},
 }
 _VERSION = 1_000_000
-_VNC_PORT = 6969
+_CONSOLE_PORT, _TLS_PORT = 6969, 6970
+_CONSOLES = frozenset({"novnc", "spice-html5", "spice-direct", "serial"})
 
 
 class FakeDriver(FakeMoves):
@@ -281,10 +282,12 @@ class FakeDriver(FakeMoves):
 
     def endpoint(self, uuid: str, kind: str) -> ConsoleEndpoint:
         record = self._need("endpoint", uuid)
-        if kind != "novnc":
+        if kind not in _CONSOLES:
             raise NoSuchConsole(kind=kind)
         must_act("console", uuid, record.power)
-        return ConsoleEndpoint(kind=kind, host=self._address, port=self._screen.port if self._screen else _VNC_PORT)
+        port = self._screen.port if self._screen and kind == "novnc" else _CONSOLE_PORT
+        tls = _TLS_PORT if kind == "spice-direct" else None
+        return ConsoleEndpoint(kind=kind, host=self._address, port=port, tls_port=tls)
 
     # Own
 
