@@ -63,6 +63,7 @@ def api_parts(
         resources=others.resources,
         volumes=others.volumes,
         nodes=others.nodes,
+        limits=others.limits,
         placer=placer_of(configuration, store, others, clock),
         disks=configuration.section(DiskOptions),
         cross_az_attach=configuration.section(CinderOptions).cross_az_attach,
