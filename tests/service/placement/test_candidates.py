@@ -93,7 +93,7 @@ NESTED = [
         ["a.n0 VCPU=1 + a.p0 SRIOV_NET_VF=1", "a.n0 VCPU=1 + a.p1 SRIOV_NET_VF=1"],
     ),
     (
-        f"resources1=VCPU:1&required_top={SSD}&same_subtree=1,_top&in_tree1={{a}}",
+        f"resources1=VCPU:1&required_top={SSD}&group_policy=none&same_subtree=1,_top&in_tree1={{a}}",
         ["a.n1 VCPU=1"],
     ),
     (

@@ -119,4 +119,4 @@ def test_unknown_provider(api: Any) -> None:
     ):
         for uuid in (api.uid("nobody"), "not-a-uuid"):
             code = api.refused(404, uuid, method, f"/resource_providers/{uuid}/{tail}", request)
-            assert code == "placement.resource_provider.not_found"
+            assert code == "placement.undefined_code"

@@ -132,7 +132,7 @@ def test_error_codes_from_1_23(api: Any) -> None:
     old = api.call("GET", path, version="1.22").json["errors"][0]
     new = api.call("GET", path, version="1.23").json["errors"][0]
     assert set(old) == {"status", "title", "detail", "request_id"}
-    assert new["code"] == "placement.resource_provider.not_found"
+    assert new["code"] == "placement.undefined_code"
     assert (new["status"], new["title"]) == (404, "Not Found")
 
 

@@ -53,7 +53,11 @@ _BY_PROVIDER = {
     },
     "additionalProperties": False,
 }
-_MAPPINGS = {"type": "object", "additionalProperties": {"type": "array", "minItems": 1, "items": UUID}}
+_MAPPINGS = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"type": "array", "minItems": 1, "items": UUID},
+}
 _OWNERS = (
     Field(name="project_id", schema=OWNER, since=(1, 8), required=True),
     Field(name="user_id", schema=OWNER, since=(1, 8), required=True),
@@ -91,6 +95,7 @@ _SHAPES = Object(
             )
         )
     },
+    rules={"minProperties": 1},
 )
 _RESHAPE = Schema(
     Object(

@@ -12,9 +12,7 @@ from kilonova.placement.store.memberships import newest
 from kilonova.placement.store.names import Named
 
 _SEEN = Field(name="resource_provider_generation", schema=GENERATION, required=True)
-_TRAITS = Schema(
-    Object((_SEEN, Field(name="traits", schema={"type": "array", "items": NAME, "uniqueItems": True}, required=True)))
-)
+_TRAITS = Schema(Object((_SEEN, Field(name="traits", schema={"type": "array", "items": NAME}, required=True))))
 _UUIDS = {"type": "array", "items": UUID, "uniqueItems": True}
 _LIST = Schema(_UUIDS)
 _OBJECT = Schema(Object((_SEEN, Field(name="aggregates", schema=_UUIDS, required=True))))

@@ -9,7 +9,6 @@ class ProviderNotFound(NotFound):
     """The path names a provider that does not exist."""
 
     template = "No resource provider with uuid {uuid} found"
-    code: ClassVar[str | None] = "placement.resource_provider.not_found"
 
 
 class NoSuchProvider(Invalid):

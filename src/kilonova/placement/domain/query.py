@@ -199,7 +199,7 @@ def _check_groups(groups: Sequence[Group], in_subtree: frozenset[str]) -> None:
 def _isolate(query: Query, groups: Sequence[Group]) -> bool:
     policy = single(query, "group_policy")
     if policy is None:
-        if sum(1 for group in groups if group.suffix and group.resources) > 1:
+        if sum(1 for group in groups if group.suffix) > 1:
             raise MissingQueryValue(
                 field="group_policy", reason='it is required when there is more than one "resources{suffix}" parameter.'
             )

@@ -41,7 +41,7 @@ class ProviderTraits:
         return provider, [Named(*row) for row in connection.execute(query)]
 
     def replace(self, uuid: str, names: Collection[str], generation: int | None) -> tuple[int, list[Named]]:
-        """Make these the provider's traits; the new generation and the traits.
+        """Make these the provider's traits; the generation, which moves on only if they differ, and the traits.
 
         Raises ProviderNotFound, UnknownNames, ConcurrentUpdate.
         """
@@ -49,6 +49,9 @@ class ProviderTraits:
         def work(connection: Connection) -> tuple[int, list[Named]]:
             provider = find(connection, uuid)
             ids = set(self._traits.demand(connection, set(names)).values())
+            _, present = self._read(connection, provider)
+            if {one.id for one in present} == ids and generation in (None, provider.generation):
+                return provider.generation, present
             moved = claim_generation(connection, provider, generation, self._clock.now())
             _replace_rows(connection, t.provider_traits, "trait_id", provider, ids)
             text = codec.text(sorted(set(names)))
