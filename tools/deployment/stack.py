@@ -1,6 +1,7 @@
 """The companion services: a script beside the checkout installs and starts them; this finds and uses it."""
 
 import os
+import re
 import shlex
 import subprocess
 import urllib.parse
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DATABASE = ("127.0.0.1", 13306, "root", "dbrootpass")
 NAMES = ("mariadb", "rabbitmq", "memcached", "keystone", "glance")
 INSTALL_SECONDS = 1500
+_SIGN = {"core": "glance", "net": "neutron-ovn-metadata-agent", "volume": "cinder-volume"}
+"""The process of each part that is started last."""
 
 
 class NoStack(Exception):
@@ -45,13 +48,14 @@ class Stack:
 
     def up(self, *parts: str) -> None:
         """Start what is not running (``core`` if nothing is said). Raises NoStack with the last words of a failure."""
-        if self.run("status").returncode == 0 and not set(parts) - {"core"}:
+        status = self.run("status").stdout
+        missing = [part for part in parts or ("core",) if not re.search(rf"^{_SIGN[part]} +up ", status, re.MULTILINE)]
+        if not missing:
             return
-        wanted = parts or ("core",)
-        done = self.run("up", *wanted, seconds=INSTALL_SECONDS)
+        done = self.run("up", *missing, seconds=INSTALL_SECONDS)
         if done.returncode:
-            raise NoStack(f"`stack up {' '.join(wanted)}` failed: {(done.stdout + done.stderr)[-2000:]}")
-        self.started = wanted
+            raise NoStack(f"`stack up {' '.join(missing)}` failed: {(done.stdout + done.stderr)[-2000:]}")
+        self.started = tuple(missing)
 
     def down(self) -> None:
         """Stop what ``up`` started; what ran before goes on running."""

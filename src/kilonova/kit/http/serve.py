@@ -70,4 +70,5 @@ def serve_workers(target: str, host: str, port: int, *, workers: int, threads: i
         log_access=False,
         process_name=name if importlib.util.find_spec("setproctitle") else None,
         respawn_failed_workers=True,
+        workers_kill_timeout=int(_STOP_SECONDS),  # one told to stop before it listens for that would live for ever
     ).serve()
