@@ -8,9 +8,10 @@ import csv
 import functools
 import re
 from importlib import resources
+from typing import Any
 
 from kilonova.kit.options import Configuration
-from kilonova.kit.policy import Policy, Rule
+from kilonova.kit.policy import Policy, Rule, documented
 
 BASE = (
     Rule("context_is_admin", "role:admin", "Decides who is an administrator"),
@@ -42,6 +43,16 @@ ROLES = {
 }
 """What the table's words mean as check strings."""
 
+_OLDER = {
+    "owner-manager": "rule:admin_api",
+    "owner-member": "rule:admin_or_owner",
+    "reader": "rule:admin_or_owner",
+    "service": "rule:admin_api",
+}
+"""Defaults before there were readers, members, managers and services, where they gave more or to others."""
+_SCOPES = ("project",)
+"""All of the Compute API is for tokens of projects."""
+
 _OPERATION = re.compile(r"(?P<method>[A-Z]+) (?P<path>[^ ]+(?: \([A-Za-z_-]+\))?)")
 
 
@@ -51,7 +62,15 @@ def rules() -> tuple[Rule, ...]:
     text = resources.files("kilonova.api").joinpath("policies.tsv").read_text()
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     return BASE + tuple(
-        Rule(row["rule"], ROLES[row["role"]], row["summary"], _operations(row["operations"])) for row in rows
+        Rule(
+            row["rule"],
+            ROLES[row["role"]],
+            row["summary"],
+            _operations(row["operations"]),
+            older=_OLDER.get(row["role"]),
+            scopes=_SCOPES,
+        )
+        for row in rows
     )
 
 
@@ -62,3 +81,8 @@ def _operations(text: str) -> tuple[tuple[str, str], ...]:
 def policy(configuration: Configuration, *, policy_file: str | None = None) -> Policy:
     """The Compute API's policy over what ``[oslo_policy]`` names."""
     return Policy(rules(), configuration, policy_file=policy_file)
+
+
+def for_generators() -> list[Any]:
+    """What ``oslopolicy-sample-generator --namespace nova`` and its siblings ask for."""
+    return documented(rules())

@@ -6,7 +6,7 @@ Checks of a kind the compiler does not know (``http:`` …) are asked the slow w
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -116,6 +116,11 @@ class Policy:
             return resolved[0](creds, target)
 
         return ask
+
+
+def documented(rules: Iterable[Rule]) -> list[Any]:
+    """The rules as oslo.policy's own, for its generators of sample files; without defaults of older releases."""
+    return [_default(replace(rule, older=None)) for rule in rules]
 
 
 def policy_path(configuration: Configuration, policy_file: str | None = None) -> Path | None:

@@ -128,6 +128,11 @@ def _user_limit_passed(name: str, wanted: Any) -> Any:
     return over.exists()
 
 
+def owner(connection: Connection, uuid: str) -> Mapping[str, Any] | None:
+    """``project_id`` and ``user_id`` of a server."""
+    return row(connection, sa.select(_M.project_id, _M.user_id).where(_M.uuid == uuid))
+
+
 def usage(connection: Connection, project_id: str) -> dict[str, int]:
     """Instances, cores and ram the project uses."""
     found = row(connection, sa.select(quota_usage).where(_U.project_id == project_id))

@@ -1,3 +1,6 @@
+import csv
+from pathlib import Path
+
 import pytest
 
 from kilonova.api import policies
@@ -67,3 +70,54 @@ def test_old_names_for_admins_follow_the_rule(policy: Policy) -> None:
     assert policy.allows("admin_api", CALLERS["admin"], {})
     assert not policy.allows("admin_api", CALLERS["member"], {})
     assert policy.allows("admin_or_owner", CALLERS["member"], P)
+
+
+# What a word of the reference's table for roles means, on something of project p and user u.
+_MEANS = {
+    "admin": {"admin"},
+    "owner-manager": {"admin", "manager"},
+    "owner-member": {"admin", "manager", "member"},
+    "reader": {"admin", "manager", "member", "reader"},
+    "owner-user": {"admin", "manager", "member", "reader"},
+    "service": {"admin", "service"},
+    "any": set(CALLERS),
+    "nobody": set(),
+}
+
+
+def test_every_rule_of_the_table_with_every_role(policy: Policy) -> None:
+    wrong = []
+    for rule, role in _table():
+        passes = {name for name, context in CALLERS.items() if policy.allows(rule, context, P)}
+        if passes != _MEANS[role]:
+            wrong.append((rule, role, passes))
+    assert not wrong
+
+
+def _table() -> list[tuple[str, str]]:
+    path = Path(__file__).parents[2] / "golden" / "policy.tsv"
+    with path.open(newline="") as stream:
+        return [(row["rule"], row["role"]) for row in csv.DictReader(stream, delimiter="\t")]
+
+
+def test_older_defaults_are_enough_when_they_are_wanted() -> None:
+    older = policies.policy(from_mapping({"oslo_policy": {"enforce_new_defaults": False}}))
+    reader, nobody = CALLERS["reader"], Context(roles=("other",), project_id="p", user_id="u")
+    for caller in (reader, nobody):
+        assert older.allows("os_compute_api:servers:create", caller, P)
+        assert not older.allows("os_compute_api:servers:create", caller, Q)
+        assert not older.allows("os_compute_api:os-migrate-server:migrate", caller, P)
+    assert older.allows("os_compute_api:servers:create", CALLERS["admin"], Q)
+
+
+def test_tokens_of_the_system_are_refused_unless_scopes_are_off(policy: Policy) -> None:
+    caller = Context(roles=("admin",), system_scope="all", user_id="u")
+    assert not policy.allows("os_compute_api:os-aggregates:create", caller, {})
+    loose = policies.policy(from_mapping({"oslo_policy": {"enforce_scope": False}}))
+    assert loose.allows("os_compute_api:os-aggregates:create", caller, {})
+
+
+def test_generators_of_samples_get_every_rule() -> None:
+    found = policies.for_generators()
+    assert {rule.name for rule in found} == {rule.name for rule in policies.rules()}
+    assert all(rule.deprecated_rule is None for rule in found)
