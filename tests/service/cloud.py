@@ -24,6 +24,7 @@ from kilonova.hypervisor.fake.driver import FakeDriver
 from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.notices import Notices, Recorded, Silent
 from kilonova.kit.options import Configuration, from_mapping
 from kilonova.kit.rpc.contract import Address, Bus
 from kilonova.kit.rpc.local import LocalBus
@@ -65,6 +66,9 @@ def new_store(directory: Path) -> Store:
 class Cloud:
     """The system under test; ``api`` speaks HTTP to it."""
 
+    listened = False
+    """Whether notifications are recorded: they cost statements."""
+
     def __init__(self, directory: Path, **sections: dict[str, Any]) -> None:
         self.directory = directory
         self.configuration: Configuration = from_mapping(
@@ -91,7 +95,8 @@ class Cloud:
         self.resources = HttpPlacement(neighbour(sessions, "placement"))
         self.volumes = FakeCinder()
         others = Neighbours(images=self.images, networks=self.networks, resources=self.resources, volumes=self.volumes)
-        self.tools = tools_of(self.configuration, self.store, self.bus, others)
+        self.notices: Notices = Recorded() if self.listened else Silent()
+        self.tools = tools_of(self.configuration, self.store, self.bus, others, notices=self.notices)
         self.conductor = Conductor(self.tools, self.bus, "host1")
         self.hosts: dict[str, ComputeHost] = {}
         self.image = self.images.add(
@@ -104,6 +109,7 @@ class Cloud:
             networks=self.networks,
             resources=self.resources,
             volumes=self.volumes,
+            notices=self.notices,
             placer=self.tools.chooser,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
@@ -115,12 +121,7 @@ class Cloud:
             console=console_urls(self.configuration),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
-        self.use(self.compute)
-
-    def use(self, compute: Compute) -> None:
-        """Serve the API over these collaborators from here on."""
-        self.compute = compute
-        self.client = falcon.testing.TestClient(build_api(compute, NoAuth(), policy(self.configuration)))
+        self.client = falcon.testing.TestClient(build_api(self.compute, NoAuth(), policy(self.configuration)))
 
     def new_bus(self) -> Bus:
         return LocalBus()

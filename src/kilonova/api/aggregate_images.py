@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.aggregates import aggregate_of
 from kilonova.clients.glance.contract import ImageNotFound
 from kilonova.hypervisor.contracts import ImageFacts
@@ -41,7 +41,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/os-aggregates/{aggregate_id}/images",
-        handler=create,
+        handler=notices.telling(create, "aggregate.cache_images", notices.aggregate),
         since=(2, 81),
         rule="compute:aggregates:images",
         body=_BODY,

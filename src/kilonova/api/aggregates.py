@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kilonova.api import fields, mirrors
+from kilonova.api import fields, mirrors, notices
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.domain import aggregate as rules
 from kilonova.domain.service import COMPUTE, ComputeHostNotFound
@@ -248,7 +248,7 @@ def _action(name: str, handler: Any, argument: Field) -> Endpoint:
         method="POST",
         path=_ONE + "/action",
         action=name,
-        handler=handler,
+        handler=notices.telling(handler, f"aggregate.{name.replace('set', 'update')}", notices.aggregate),
         rule=_RULE + name,
         body=fields.wrapped(name, argument),
         summary=f"{name} of an aggregate",
@@ -268,7 +268,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=_PATH,
-        handler=create,
+        handler=notices.telling(create, "aggregate.create", notices.aggregate),
         rule=_RULE + "create",
         body=CREATE,
         summary="Create an aggregate",
@@ -285,12 +285,18 @@ ENDPOINTS = (
     Endpoint(
         method="PUT",
         path=_ONE,
-        handler=update,
+        handler=notices.telling(update, "aggregate.update_prop", notices.aggregate),
         rule=_RULE + "update",
         body=UPDATE,
         summary="Change an aggregate",
     ),
-    Endpoint(method="DELETE", path=_ONE, handler=delete, rule=_RULE + "delete", summary="Delete an aggregate"),
+    Endpoint(
+        method="DELETE",
+        path=_ONE,
+        handler=notices.telling(delete, "aggregate.delete", notices.aggregate),
+        rule=_RULE + "delete",
+        summary="Delete an aggregate",
+    ),
     _action("add_host", add_host, _HOST),
     _action("remove_host", remove_host, _HOST),
     _action("set_metadata", set_metadata, Field(name="metadata", schema=_METADATA, required=True)),

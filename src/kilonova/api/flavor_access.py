@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.domain.flavor import FlavorIsPublic, NoAccessList
 from kilonova.kit.db.rows import Row
@@ -66,7 +66,7 @@ ENDPOINTS = (
         method="POST",
         path="/flavors/{flavor_id}/action",
         action="addTenantAccess",
-        handler=add,
+        handler=notices.telling(add, "flavor.update", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-access:add_tenant_access",
         body=fields.wrapped("addTenantAccess", _TENANT),
         summary="Give a project access",
@@ -75,7 +75,7 @@ ENDPOINTS = (
         method="POST",
         path="/flavors/{flavor_id}/action",
         action="removeTenantAccess",
-        handler=remove,
+        handler=notices.telling(remove, "flavor.update", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-access:remove_tenant_access",
         body=fields.wrapped("removeTenantAccess", _TENANT),
         summary="Take access away",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.flavors import find
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.domain import extra_specs
@@ -100,7 +100,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=_PATH,
-        handler=create,
+        handler=notices.telling(create, "flavor.update", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-extra-specs:create",
         body=CREATE,
         summary="Set extra specs",
@@ -117,7 +117,7 @@ ENDPOINTS = (
     Endpoint(
         method="PUT",
         path=_ONE,
-        handler=update,
+        handler=notices.telling(update, "flavor.update", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-extra-specs:update",
         body=UPDATE,
         summary="Set an extra spec",
@@ -125,7 +125,7 @@ ENDPOINTS = (
     Endpoint(
         method="DELETE",
         path=_ONE,
-        handler=delete,
+        handler=notices.telling(delete, "flavor.update", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-extra-specs:delete",
         summary="Remove an extra spec",
     ),

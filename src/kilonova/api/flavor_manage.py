@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.flavors import view
 from kilonova.kit.clock import stamp
 from kilonova.kit.http.endpoint import Call, Endpoint
@@ -92,7 +92,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/flavors",
-        handler=create,
+        handler=notices.telling(create, "flavor.create", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-manage:create",
         body=CREATE,
         summary="Create a flavor",
@@ -100,7 +100,7 @@ ENDPOINTS = (
     Endpoint(
         method="PUT",
         path="/flavors/{flavor_id}",
-        handler=update,
+        handler=notices.telling(update, "flavor.update", notices.flavor, notices.ALONE),
         since=(2, 55),
         rule="os_compute_api:os-flavor-manage:update",
         body=UPDATE,
@@ -109,7 +109,7 @@ ENDPOINTS = (
     Endpoint(
         method="DELETE",
         path="/flavors/{flavor_id}",
-        handler=delete,
+        handler=notices.telling(delete, "flavor.delete", notices.flavor, notices.ALONE),
         rule="os_compute_api:os-flavor-manage:delete",
         status=202,
         summary="Delete a flavor",

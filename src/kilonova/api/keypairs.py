@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kilonova.api import fields, links, quota_limits
+from kilonova.api import fields, links, notices, quota_limits
 from kilonova.api.microversions import STRICT_QUERY
 from kilonova.domain import keypair as rules
 from kilonova.domain import quota
@@ -133,7 +133,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/os-keypairs",
-        handler=create,
+        handler=notices.telling(create, notices.keypair_event, notices.keypair),
         body=CREATE,
         statuses=(((2, 2), 201),),
         summary="Create or import a key pair",
@@ -149,7 +149,7 @@ ENDPOINTS = (
     Endpoint(
         method="DELETE",
         path="/os-keypairs/{name}",
-        handler=delete,
+        handler=notices.telling(delete, "keypair.delete", notices.keypair),
         query=fields.query(_USER),
         strict_query=STRICT_QUERY,
         status=202,

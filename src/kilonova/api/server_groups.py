@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from kilonova.api import fields, quota_limits
+from kilonova.api import fields, notices, quota_limits
 from kilonova.api.microversions import STRICT_ALL, STRICT_QUERY
 from kilonova.domain import quota, server_group
 from kilonova.kit import codec
@@ -132,7 +132,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=_PATH,
-        handler=create,
+        handler=notices.telling(create, "server_group.create", notices.server_group, notices.ALONE),
         rule=_RULE + "create",
         body=CREATE,
         summary="Create a server group",
@@ -145,5 +145,11 @@ ENDPOINTS = (
         strict_query=STRICT_ALL,
         summary="Show a server group",
     ),
-    Endpoint(method="DELETE", path=_PATH + "/{id}", handler=delete, status=204, summary="Delete a server group"),
+    Endpoint(
+        method="DELETE",
+        path=_PATH + "/{id}",
+        handler=notices.telling(delete, "server_group.delete", notices.server_group, notices.ALONE),
+        status=204,
+        summary="Delete a server group",
+    ),
 )

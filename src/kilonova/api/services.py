@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kilonova.api import fields, mirrors
+from kilonova.api import fields, mirrors, notices
 from kilonova.api.microversions import STRICT_QUERY
 from kilonova.domain import service as rules
 from kilonova.kit.clock import stamp
@@ -157,6 +157,7 @@ def write(call: Call, cell: Cell, row: Row, changes: Mapping[str, Any]) -> Row:
     nodes = cell.database.transact(work)
     if "disabled" in changes:
         mirrors.mark_disabled(call, nodes, disabled=changes["disabled"])
+    notices.service(call, "service.update", {**row, **changes})
     return {**row, **changes}
 
 
@@ -237,6 +238,7 @@ def delete(call: Call) -> None:
     if is_compute:
         call.app.store.api.transact(lambda connection: aggregates.forget_host(connection, row["host"]))
         mirrors.delete(call, nodes)
+    notices.service(call, "service.delete", row)
 
 
 def _by_name(path: str, handler: Any, body: Any, since: tuple[int, int] = (2, 1)) -> Endpoint:

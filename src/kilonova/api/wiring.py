@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from kilonova.kit.clock import Clock, SystemClock
+from kilonova.kit.notices import Notices, Silent
 from kilonova.kit.options import opt
 from kilonova.kit.recent import Recent
 from kilonova.store.cells import Store
@@ -159,10 +160,9 @@ class Compute:
     disks: DiskOptions = field(default_factory=DiskOptions)
     volumes: Any = None
     """clients.cinder contract."""
-    limits: Any = None
-    """clients.keystone.limits, where limits are unified."""
     nodes: Any = None
     """clients.ironic contract."""
+    notices: Notices = field(default_factory=Silent)
     placer: Any = None
     """operations.placing.Placer: to say what it would choose."""
     cross_az_attach: bool = True

@@ -171,6 +171,8 @@ class Journal:
         """Run the verb and record how it ended; returns seconds after which to look again."""
         try:
             command = codec.unpack(codec.loads(work.operation["command"]), verb.command)
+            if self.tools.announcer is not None:
+                self.tools.announcer.begun(work)
             outcome = verb.run(work, command)
             self._succeed(work, outcome)
         except LeaseLost as error:
@@ -203,6 +205,9 @@ class Journal:
 
         work.finish(ended)
         self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
+        if self.tools.announcer is not None:
+            known = LIFECYCLE.get(work.operation["verb"])
+            self.tools.announcer.done(work, known.during if known else None)
 
     def _forget_secrets(self, connection: Any, work: Work) -> None:
         """Leave the command without what nobody needs any more."""
@@ -254,6 +259,8 @@ class Journal:
 
         work.cell.database.transact(record)
         self.tools.checkpoint(f"{work.operation['verb']}:ended")
+        if self.tools.announcer is not None and state == "failed":
+            self.tools.announcer.failed(work, words, type(error).__name__)
         return None
 
 

@@ -148,8 +148,7 @@ class Move:
         wanted = {"cores": to["vcpus"], "ram": to["memory_mb"]}
 
         def write(connection: Any) -> None:
-            # Keystone's limits were looked at when this was accepted; here nobody may ask it.
-            limits = None if quota.unlimited or quota.unified else quota.limits()
+            limits = None if quota.unlimited else quota.limits()
             if not server_mappings.recount(connection, self.work.uuid, wanted, limits):
                 more = {
                     "instances": 0,

@@ -84,6 +84,8 @@ class Tools:
     """Hosts that fetch an image ahead of use at the same time."""
     quota: QuotaOptions = field(default_factory=QuotaOptions)
     doorbell: Doorbell = field(default_factory=Doorbell)
+    announcer: Any = None
+    """operations.announcing.Announcer, where anybody listens to notifications."""
     checkpoint: Checkpoint = _pass
 
 
@@ -128,6 +130,10 @@ class Work:
         self.resumed = operation["attempts"] > 0
         self.until = until
         """When the lease runs out, as far as this process knows; whoever prolongs it moves this."""
+        self.told: dict[str, Any] = {}
+        """What notifications of it remember."""
+        self.failed_step: str | None = None
+        """The last step that ended in an error in this process."""
         self._lease = lease
         self._undos: list[tuple[str, Callable[[], object]]] = []
         self._steps: dict[str, Row] = {}
@@ -188,12 +194,16 @@ class Work:
 
     def _do(self, do: Callable[[], Any], ended: "_Ended", save: Callable[[Any], Row] | None) -> Any:
         name = ended.row["name"]
+        announcer = self.tools.announcer
+        if announcer is not None:
+            announcer.step(self, name, "start")
         try:
             result = do()
         except (*TRANSIENT, LeaseLost, Cancelled):
             raise
         except Exception as error:
             words = str(error) if isinstance(error, KilonovaError) else f"{type(error).__name__}: {error}"
+            self.failed_step = name
             facts = getattr(error, "facts", None)
             self._end(ended, {"error": words, "result": None if facts is None else codec.text(facts)})
             self._reach(f"{name}:failed")
@@ -201,6 +211,8 @@ class Work:
         self._reach(f"{name}:done")
         ended.save = save(result) if save is not None else None
         self._end(ended, {"result": codec.text(result)})
+        if announcer is not None:
+            announcer.step(self, name, "end")
         return result
 
     def _reach(self, where: str) -> None:

@@ -46,7 +46,7 @@ from kilonova.services.compute import ComputeHost, driver_of
 from kilonova.services.conductor import Conductor, bell_of, tools_of
 from kilonova.services.notifier import Notifier
 from kilonova.services.parts import api_parts, open_store
-from kilonova.services.process import Neighbours, ProcessOptions, neighbours
+from kilonova.services.process import Neighbours, ProcessOptions, neighbours, notices_of
 from kilonova.services.redeem import redeemer
 from kilonova.store import cells, operations
 from kilonova.store.cells import API_SCHEMA, CELL_SCHEMA, Store
@@ -114,7 +114,9 @@ class AllInOne:
         networks.notify = Notifier(sessions, self.lab.url(8774)).changed
         store = self._store()
         self._inherit(store)
-        tools = tools_of(self.configuration, store, self.bus, others, clock=self.clock)
+        tools = tools_of(
+            self.configuration, store, self.bus, others, clock=self.clock, notices=notices_of(self.configuration)
+        )
         self._api(auth, store, others)
         options = MetadataOptions.of(self.configuration)
         self._serve("metadata", build_metadata(store, options, self.clock), threads=4)

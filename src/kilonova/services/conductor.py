@@ -10,11 +10,13 @@ from typing import Any
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
+from kilonova.kit.notices import NoticeOptions, Notices
 from kilonova.kit.options import Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
 from kilonova.operations import shelve, soft_delete, vendor_data
 from kilonova.operations.accepting import Acceptor
 from kilonova.operations.actions import VERBS
+from kilonova.operations.announcing import Announcer
 from kilonova.operations.auto_confirm import confirm_overdue
 from kilonova.operations.caching import cache_images
 from kilonova.operations.host_reports import HostReports
@@ -24,7 +26,7 @@ from kilonova.operations.options import ConductorOptions, PrecacheOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.services import program
 from kilonova.services.parts import Liveness, open_store, placer_of
-from kilonova.services.process import Neighbours, ProcessOptions, bus_of, neighbours
+from kilonova.services.process import Neighbours, ProcessOptions, bus_of, neighbours, notices_of
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Store
@@ -42,6 +44,7 @@ def tools_of(
     *,
     clock: Clock | None = None,
     checkpoint: Checkpoint | None = None,
+    notices: Notices | None = None,
 ) -> Tools:
     """Everything operations are handed."""
     options = configuration.section(ConductorOptions)
@@ -49,6 +52,9 @@ def tools_of(
     placer = placer_of(configuration, store, others, turn)
     hosts = Hosts(bus, Liveness(store, turn, options.service_down_time))
     extra: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
+    if notices is not None and (notices.versioned or notices.unversioned):
+        host = configuration.section(ProcessOptions).host_name
+        extra["announcer"] = Announcer(notices, configuration.section(NoticeOptions), host)
     return Tools(
         store=store,
         clock=turn,
@@ -149,7 +155,9 @@ class Process:
         options = configuration.section(ProcessOptions)
         self._bus = bus_of(configuration, options)
         self._store = open_store(configuration)
-        tools = tools_of(configuration, self._store, self._bus, neighbours(configuration))
+        tools = tools_of(
+            configuration, self._store, self._bus, neighbours(configuration), notices=notices_of(configuration)
+        )
         self._conductor = Conductor(tools, self._bus, options.host_name, binaries=(binary,))
 
     def start(self) -> None:

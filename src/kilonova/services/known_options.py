@@ -15,7 +15,6 @@ LOG = logging.getLogger(__name__)
 _MODULES = (
     "agent.options",
     "api.wiring",
-    "clients.keystone.limits",
     "clients.keystone.neighbours",
     "console.options",
     "domain.quota",

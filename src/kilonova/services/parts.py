@@ -26,7 +26,7 @@ from kilonova.operations.hosts import Hosts
 from kilonova.operations.placing import Placer
 from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
 from kilonova.scheduling.select import Chooser
-from kilonova.services.process import Neighbours
+from kilonova.services.process import Neighbours, notices_of
 from kilonova.store import cells
 from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Cell, Store
@@ -63,7 +63,7 @@ def api_parts(
         resources=others.resources,
         volumes=others.volumes,
         nodes=others.nodes,
-        limits=others.limits,
+        notices=notices_of(configuration),
         placer=placer_of(configuration, store, others, clock),
         disks=configuration.section(DiskOptions),
         cross_az_attach=configuration.section(CinderOptions).cross_az_attach,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.servers import finding
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, Object, Schema
@@ -95,6 +95,6 @@ _ROWS = (
 ENDPOINTS = (
     *(_action(action, _simple(rule, verb), fields.ignored(action), summary) for action, rule, verb, summary in _ROWS),
     _action("reboot", reboot, _REBOOT, "Reboot a server"),
-    _action("lock", lock, _LOCK, "Lock a server"),
-    _action("unlock", unlock, fields.ignored("unlock"), "Unlock a server"),
+    _action("lock", notices.acted("instance.lock", lock), _LOCK, "Lock a server"),
+    _action("unlock", notices.acted("instance.unlock", unlock), fields.ignored("unlock"), "Unlock a server"),
 )

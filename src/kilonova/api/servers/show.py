@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, notices
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding, polling, views
 from kilonova.api.servers.listing import host_status_of
@@ -92,6 +92,12 @@ ENDPOINTS = (
         strict_query=STRICT_ALL,
         summary="Show a server",
     ),
-    Endpoint(method="PUT", path="/servers/{server_id}", handler=update, body=UPDATE, summary="Change a server's names"),
+    Endpoint(
+        method="PUT",
+        path="/servers/{server_id}",
+        handler=notices.changed(update),
+        body=UPDATE,
+        summary="Change a server's names",
+    ),
     Endpoint(method="DELETE", path="/servers/{server_id}", handler=delete, status=204, summary="Delete a server"),
 )

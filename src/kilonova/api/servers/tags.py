@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kilonova.api import fields, links
+from kilonova.api import fields, links, notices
 from kilonova.api.servers import finding
 from kilonova.kit import codec
 from kilonova.kit.errors import Conflict, Invalid, NotFound
@@ -93,9 +93,25 @@ _PATH = "/servers/{server_id}/tags"
 _SINCE = (2, 26)
 ENDPOINTS = (
     Endpoint(method="GET", path=_PATH, handler=index, since=_SINCE, summary="List tags"),
-    Endpoint(method="PUT", path=_PATH, handler=replace, since=_SINCE, body=_BODY, summary="Replace tags"),
-    Endpoint(method="DELETE", path=_PATH, handler=delete_all, since=_SINCE, status=204, summary="Remove all tags"),
+    Endpoint(
+        method="PUT", path=_PATH, handler=notices.changed(replace), since=_SINCE, body=_BODY, summary="Replace tags"
+    ),
+    Endpoint(
+        method="DELETE",
+        path=_PATH,
+        handler=notices.changed(delete_all),
+        since=_SINCE,
+        status=204,
+        summary="Remove all tags",
+    ),
     Endpoint(method="GET", path=_PATH + "/{tag}", handler=show, since=_SINCE, status=204, summary="Check a tag"),
-    Endpoint(method="PUT", path=_PATH + "/{tag}", handler=add, since=_SINCE, summary="Add a tag"),
-    Endpoint(method="DELETE", path=_PATH + "/{tag}", handler=delete, since=_SINCE, status=204, summary="Remove a tag"),
+    Endpoint(method="PUT", path=_PATH + "/{tag}", handler=notices.changed(add), since=_SINCE, summary="Add a tag"),
+    Endpoint(
+        method="DELETE",
+        path=_PATH + "/{tag}",
+        handler=notices.changed(delete),
+        since=_SINCE,
+        status=204,
+        summary="Remove a tag",
+    ),
 )

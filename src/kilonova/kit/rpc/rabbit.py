@@ -26,6 +26,9 @@ with warnings.catch_warnings():
     import oslo_messaging
     from oslo_messaging._drivers import amqpdriver
 
+messaging = oslo_messaging
+"""For the other modules here: whoever imports the library first must keep it from eventlet, as above."""
+
 # After each message the library's consumers wake in 1, 2, 4 … ms to send acknowledgements that other threads left for
 # them. Those are notifications' alone: calls and casts are acknowledged where they arrive. A dozen wakings cost more
 # than the message (4 of 7 ms of processor time a call, measured), so the first one waits as long as the last.
@@ -45,7 +48,7 @@ _RETRIES = 2
 """Further tries to send while the broker is away: unlimited by default, whatever timeout a call has."""
 
 
-def _complete(conf: Any) -> Any:
+def complete(conf: Any) -> Any:
     """Tracing and metrics want options in the transport's configuration, but register them on the global one alone."""
     for name, group in cfg.CONF._groups.items():  # noqa: SLF001  # oslo.config lists registered options nowhere else
         if name.startswith("oslo_messaging"):
@@ -84,7 +87,7 @@ class RabbitBus:
     def __init__(self, configuration: Configuration, url: str | None = None) -> None:
         """Raises BadConfiguration; connects only when first used."""
         try:
-            self._transport = oslo_messaging.get_rpc_transport(_complete(configuration.apart()), url=url)
+            self._transport = oslo_messaging.get_rpc_transport(complete(configuration.apart()), url=url)
         except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure) as error:
             raise BadConfiguration(reason=f"[DEFAULT] transport_url: {error}") from error
         self._clients: dict[Address, Any] = {}
