@@ -6,6 +6,7 @@ from typing import Any
 
 from kilonova.domain import server as states
 from kilonova.kit import codec
+from kilonova.operations import volumes
 from kilonova.operations.build import server_request
 from kilonova.operations.guests import specification
 from kilonova.operations.power import NotOnHost
@@ -20,6 +21,8 @@ class Rebuild:
     image: Mapping[str, Any] | None = None
     """Facts of another image than the present one."""
     preserve_ephemeral: bool = False
+    reimage: str | None = None
+    """The image to write over the root volume."""
 
 
 def run(work: Work, command: Rebuild) -> Outcome:
@@ -30,6 +33,9 @@ def run(work: Work, command: Rebuild) -> Outcome:
         raise NotOnHost(uuid=work.uuid)
     if command.image is not None:
         server = _with_image(work, server, command.image)
+    with_volumes = command.reimage is not None
+    if command.reimage is not None:
+        _write_root_volume(work, host, command.reimage)
     arguments = {
         "spec": specification(work, server, admin_pass=command.admin_pass),
         "keep_ephemeral": command.preserve_ephemeral,
@@ -39,6 +45,8 @@ def run(work: Work, command: Rebuild) -> Outcome:
         return work.tools.hosts.ask(host, "rebuild", arguments, operation=work.id)
 
     state = work.step("host", rebuild, host=host, announce=True, save=lambda _state: {"task_state": "rebuild_spawning"})
+    if with_volumes:
+        work.step("attached", lambda: volumes.complete_all(work))
     if server["vm_state"] == states.STOPPED:
         stop = {"uuid": work.uuid, "timeout": 0}
         state = work.step("power_off", lambda: work.tools.hosts.ask(host, "stop", stop, operation=work.id), host=host)
@@ -59,3 +67,12 @@ def _with_image(work: Work, server: Row, image: Mapping[str, Any]) -> Row:
     except StepFailed as error:
         raise Refused(reason=str(error)) from error
     return changed
+
+
+def _write_root_volume(work: Work, host: str, image_id: str) -> None:
+    """The volume service writes the image, while no host has the volumes."""
+    destroy = {"uuid": work.uuid}
+    work.step("guest", lambda: work.tools.hosts.ask(host, "destroy", destroy, operation=work.id), host=host)
+    work.step("disconnected", lambda: volumes.disconnect_all(work))
+    work.step("reimaged", lambda: volumes.reimage_root(work, image_id), announce=True)
+    work.step("connected", lambda: volumes.connect_all(work, host))

@@ -20,6 +20,8 @@ from kilonova.operations.work import Row, Work
 from kilonova.store import block_devices
 
 LOG = logging.getLogger(__name__)
+_WRITTEN = "downloading"
+"""Status of a volume over which an image is written."""
 _MADE_FOR = "block_device"
 """Metadata of a volume that names the device it was made for: a conductor that takes over finds it by that."""
 
@@ -131,6 +133,20 @@ def remove(work: Work, volume_id: str) -> None:
         work.tools.volumes.delete(None, volume_id)
     except VolumeNotUsable as error:
         LOG.warning("Volume %s of server %s stays: %s", volume_id, work.uuid, error)
+
+
+def reimage_root(work: Work, image_id: str) -> None:
+    """Write an image over the root volume, which is attached to no host. Raises VolumeNotMade."""
+    cinder, options = work.tools.volumes, work.tools.options
+    volume = cinder.get(None, next(device.volume_id for device in own(work) if device.is_root))
+    if volume.status != _WRITTEN:  # a conductor that died may have begun it
+        cinder.reimage(volume.id, image_id)
+    deadline = work.tools.clock.monotonic() + options.reimage_timeout_per_gb * volume.size
+    while (status := cinder.get(None, volume.id).status) == _WRITTEN and work.tools.clock.monotonic() < deadline:
+        work.demand_wanted()
+        work.tools.clock.sleep(options.block_device_allocate_retries_interval)
+    if status == _WRITTEN or status.startswith("error"):
+        raise VolumeNotMade(volume_id=volume.id, reason=f"it is {status} after it was to be rebuilt")
 
 
 # -- attaching --

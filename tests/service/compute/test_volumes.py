@@ -300,3 +300,55 @@ def test_a_stopped_server_keeps_its_volumes(cloud: Cloud) -> None:
     assert detach(cloud, server, volume.id).status_code == 202
     wait_for(lambda: status(cloud, volume.id) == "available")
     cloud.call("DELETE", f"/servers/{server}")
+
+
+def act(cloud: Cloud, server: str, action: str, value: Any, version: str = "2.104") -> int:
+    token = "admin:project"
+    result = cloud.call("POST", f"/servers/{server}/action", {action: value}, version=version, token=token)
+    return result.status_code
+
+
+def test_a_root_volume_is_rebuilt_by_the_volume_service(cloud: Cloud) -> None:
+    server = booted(cloud, block_device_mapping_v2=[from_image(cloud, delete_on_termination=True)])["id"]
+    (volume,) = guest_volumes(cloud, server)
+    cloud.volumes.set(volume, image_metadata={"image_id": cloud.image.id})
+    new = NewImage(name="other", disk_format="raw", container_format="bare", visibility="public")
+    other = cloud.images.add(new, b"other").id
+    assert act(cloud, server, "rebuild", {"imageRef": other}, "2.92") == 400
+    assert act(cloud, server, "rebuild", {"imageRef": cloud.image.id}, "2.92") == 202
+    cloud.until(server, "ACTIVE")
+    assert act(cloud, server, "rebuild", {"imageRef": other}) == 202
+    assert cloud.until(server, "ACTIVE")["image"] == ""
+    assert cloud.volumes.get(None, volume).image_metadata["image_id"] == other
+    assert (status(cloud, volume), guest_volumes(cloud, server)) == ("in-use", {volume})
+
+
+def test_a_server_on_a_volume_is_rescued_with_stable_devices_only(cloud: Cloud) -> None:
+    server = booted(cloud, block_device_mapping_v2=[from_image(cloud, delete_on_termination=True)])["id"]
+    new = NewImage(
+        name="rescue",
+        disk_format="raw",
+        container_format="bare",
+        visibility="public",
+        properties={"hw_rescue_bus": "usb"},
+    )
+    stable = cloud.images.add(new, b"rescue").id
+    assert act(cloud, server, "rescue", {"rescue_image_ref": stable}, "2.86") == 400
+    assert act(cloud, server, "rescue", {"rescue_image_ref": cloud.image.id}) == 400
+    assert act(cloud, server, "rescue", None) == 400
+    assert act(cloud, server, "rescue", {"rescue_image_ref": stable}) == 200
+    cloud.until(server, "RESCUE")
+    assert act(cloud, server, "unrescue", None) == 202
+    cloud.until(server, "ACTIVE")
+
+
+def test_a_server_on_a_volume_keeps_it_on_the_shelf(cloud: Cloud) -> None:
+    server = booted(cloud, block_device_mapping_v2=[from_image(cloud, delete_on_termination=True)])["id"]
+    (volume,) = guest_volumes(cloud, server)
+    assert act(cloud, server, "shelve", None) == 202
+    cloud.until(server, "SHELVED_OFFLOADED")
+    assert status(cloud, volume) == "in-use"
+    assert not [i for i in cloud.images.list(None) if i.properties.get("instance_uuid") == server]
+    assert act(cloud, server, "unshelve", None) == 202
+    cloud.until(server, "ACTIVE")
+    assert guest_volumes(cloud, server) == {volume}

@@ -7,9 +7,12 @@ from kilonova.api.servers import finding, image, views
 from kilonova.api.servers.create import check_limits, key_columns, keypair_of, new_password
 from kilonova.api.servers.schema import REBUILD, shortened
 from kilonova.api.servers.show import document
+from kilonova.domain.block_device import root_of
 from kilonova.kit import codec
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.operations.rebuild import Rebuild
+from kilonova.store import block_devices
+from kilonova.store.cells import Cell
 
 _RULE = "os_compute_api:servers:rebuild"
 _CERTS_RULE = "os_compute_api:servers:rebuild:trusted_certs"
@@ -29,12 +32,13 @@ def rebuild(call: Call) -> Reply:
     cell, row = finding.find(call, _RULE)
     finding.unlocked(call, row)
     body = call.body
-    found = _image(call, row, body)
+    found, reimage = _image(call, cell, row, body)
     values = _values(call, body)
     password = body.get("adminPass") or new_password(call)
     command = Rebuild(
         admin_pass=password,
-        image=found if found["id"] != row["image_ref"] else None,
+        image=found if reimage or found["id"] != row["image_ref"] else None,
+        reimage=reimage,
         preserve_ephemeral=fields.truth(body.get("preserve_ephemeral", False)),
     )
     finding.acceptor(call).accept(call.context, cell, row, "rebuild", command, values=values)
@@ -46,12 +50,23 @@ def rebuild(call: Call) -> Reply:
     return Reply({"server": server}, headers={"Location": server["links"][0]["href"]})
 
 
-def _image(call: Call, row: Any, body: dict[str, Any]) -> dict[str, Any]:
-    """The image to build from. Raises ImageUnusable."""
+def _image(call: Call, cell: Cell, row: Any, body: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """What the row is to keep of the image, and what is to be written over a root volume. Raises ImageUnusable."""
     found = image.usable(call, image.id_of(body["imageRef"]))
     flavor = codec.loads(row["flavor"])
-    image.check_size(found, {"memory_mb": flavor["ram"], "root_gb": flavor["disk"]})
-    return found
+    if row["image_ref"]:
+        image.check_size(found, {"memory_mb": flavor["ram"], "root_gb": flavor["disk"]})
+        return found, None
+    with cell.database.read() as connection:
+        root = root_of(block_devices.of_server(connection, row["uuid"]))
+    volume = call.app.volumes.get(call.context, root.volume_id if root else "")
+    kept = {**found, "id": ""}
+    if volume.image_metadata.get("image_id") == found["id"]:
+        return kept, None
+    if not call.at_least(93):
+        raise image.ImageUnusable(reason="Unable to rebuild with a different image for a volume-backed server.")
+    image.check_size(found, {"memory_mb": flavor["ram"], "root_gb": volume.size})
+    return kept, found["id"]
 
 
 def _values(call: Call, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """``rescue`` and ``unrescue``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kilonova.api import fields
@@ -22,7 +23,10 @@ def rescue(call: Call) -> Any:
     lifecycle.check("rescue", row["uuid"], row["vm_state"], row["task_state"])
     body = call.body or {}
     password = body.get("adminPass") or new_password(call)
-    command = Rescue(admin_pass=password, image=image.usable(call, _image_id(row, body)))
+    found = image.usable(call, _image_id(row, body))
+    if not row["image_ref"] and not (call.at_least(87) and _is_stable(found)):
+        raise Invalid(f"Instance {row['uuid']} cannot be rescued: Cannot rescue a volume-backed instance")
+    command = Rescue(admin_pass=password, image=found)
     finding.acceptor(call).accept(call.context, cell, row, "rescue", command)
     return {"adminPass": password} if call.app.api.enable_instance_password else {}
 
@@ -35,6 +39,11 @@ def _image_id(row: Any, body: dict[str, Any]) -> str:
     if not chosen:
         raise Invalid("rescue_image_ref: the server has no image of its own; name one")
     return image.id_of(chosen)
+
+
+def _is_stable(found: Mapping[str, Any]) -> bool:
+    """The image asks for device names that stay, without which a root volume could not be told from the others."""
+    return bool({"hw_rescue_device", "hw_rescue_bus"} & found["properties"].keys())
 
 
 def unrescue(call: Call) -> None:
