@@ -93,6 +93,7 @@ def _sections(lab: Lab, passwords: Mapping[str, str], virt_type: str, uri: str) 
         },
         "placement": _login(lab, "placement"),
         "glance": _login(lab, "nova"),
+        "cinder": _login(lab, "nova"),
         "neutron": {
             **_login(lab, "neutron"),
             "service_metadata_proxy": "true",

@@ -21,7 +21,7 @@ from kilonova.console.options import NoVncOptions
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
-from kilonova.kit.errors import KilonovaError
+from kilonova.kit.errors import KilonovaError, NotFound
 from kilonova.kit.http.serve import ThreadedServer
 from kilonova.kit.options import Configuration, load, opt
 from kilonova.kit.rpc.local import LocalBus
@@ -29,6 +29,7 @@ from kilonova.kit.sessions import Sessions
 from kilonova.lab.identity.seed import seed as seed_identity
 from kilonova.lab.identity.service import build as build_identity
 from kilonova.lab.identity.service import open_identity
+from kilonova.lab.images.parts import Images
 from kilonova.lab.images.service import build as build_images
 from kilonova.lab.images.service import open_images
 from kilonova.lab.networks.linux import LinuxPlumbing
@@ -37,6 +38,8 @@ from kilonova.lab.networks.options import LabNetworkOptions
 from kilonova.lab.networks.seed import seed as seed_networks
 from kilonova.lab.networks.service import LabNetworks
 from kilonova.lab.networks.service import build as build_networks
+from kilonova.lab.volumes.api import build as build_volumes
+from kilonova.lab.volumes.service import LabVolumes
 from kilonova.metadata.app import build as build_metadata
 from kilonova.metadata.options import MetadataOptions
 from kilonova.placement.api.app import build as build_placement
@@ -75,7 +78,15 @@ class LabOptions:
         return f"http://{self.listen}:{self.port(usual)}{path}"
 
 
-PORTS = {"identity": 5000, "image": 9292, "network": 9696, "compute": 8774, "placement": 8778, "metadata": 8775}
+PORTS = {
+    "identity": 5000,
+    "image": 9292,
+    "network": 9696,
+    "compute": 8774,
+    "placement": 8778,
+    "metadata": 8775,
+    "volume": 8776,
+}
 
 
 class AllInOne:
@@ -106,7 +117,7 @@ class AllInOne:
     def _start(self) -> None:
         project = self._identity()
         auth = authenticator(self.configuration, "keystone", 300)
-        self._images(auth)
+        self._volumes(auth, self._images(auth))
         networks = self._networks(auth, project)
         self._placement(auth)
         others = neighbours(self.configuration, self._mounts)
@@ -154,14 +165,31 @@ class AllInOne:
             "network": self.lab.url(9696),
             "compute": self.lab.url(8774, "/v2.1"),
             "placement": self.lab.url(8778),
+            "volumev3": self.lab.url(8776, "/v3"),
         }
         seed_identity(identity.store, self.lab.passwords, endpoints)
         self._serve("identity", build_identity(identity))
         return str(identity.store.projects.find({"name": "demo"})[0]["id"])
 
-    def _images(self, auth: Any) -> None:
+    def _images(self, auth: Any) -> Images:
         directory = Path(self.lab.directory) / "images"
-        self._serve("image", build_images(open_images(self._database("images"), directory, self.clock), auth))
+        images = open_images(self._database("images"), directory, self.clock)
+        self._serve("image", build_images(images, auth))
+        return images
+
+    def _volumes(self, auth: Any, images: Images) -> None:
+        """Volumes are made from the image service's files directly: both are in this process."""
+
+        def image_file(image_id: str) -> tuple[Path, Any] | None:
+            try:
+                found = images.store.get(image_id)
+            except NotFound:
+                return None
+            path = Path(self.lab.directory) / "images" / image_id
+            return (path, found) if found["status"] == "active" else None
+
+        directory = Path(self.lab.directory) / "volumes"
+        self._serve("volume", build_volumes(LabVolumes(self._database("volumes"), directory, image_file), auth))
 
     def _networks(self, auth: Any, project: str) -> LabNetworks:
         options = self.configuration.section(LabNetworkOptions)

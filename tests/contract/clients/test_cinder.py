@@ -1,5 +1,6 @@
 """One suite over the fake and over the REST client against the built-in volume service."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,35 @@ from kilonova.clients.cinder.contract import (
 )
 from kilonova.clients.cinder.facts import NewVolume
 from kilonova.clients.cinder.fake import FakeCinder
+from kilonova.clients.cinder.http import HttpCinder
+from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.kit.auth import NoAuth
 from kilonova.kit.context import Context
+from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.options import from_mapping
+from kilonova.kit.sessions import Sessions
+from kilonova.lab.volumes.api import build
+from kilonova.lab.volumes.service import LabVolumes
 
+URL = "http://volume.local"
 PROJECT = "5b0c2d6a1f1e4c0b9a7d3e8f6a5b4c3d"
+OTHER = "0ddc2d6a1f1e4c0b9a7d3e8f6a5b4c3d"
 ALICE = Context(user_id="alice", project_id=PROJECT, roles=("member", "reader"), token=f"alice:{PROJECT}")
-MALLORY = Context(user_id="mallory", project_id="other", roles=("member", "reader"), token="mallory:other")
+MALLORY = Context(user_id="mallory", project_id=OTHER, roles=("member", "reader"), token=f"mallory:{OTHER}")
 SERVER = "7f2f8c1e-0f6a-4b6e-9d0c-3c1d2e3f4a5b"
 CONNECTOR = {"host": "host1", "ip": "127.0.0.1", "mountpoint": "/dev/vdb"}
 
 
-@pytest.fixture(params=["fake"])
-def cinder(request: pytest.FixtureRequest, tmp_path: Path) -> Cinder:
-    del tmp_path
-    assert request.param == "fake"
-    return FakeCinder()
+@pytest.fixture(params=["fake", "rest"])
+def cinder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cinder]:
+    if request.param == "fake":
+        yield FakeCinder()
+        return
+    database = Database(DatabaseOptions(connection=f"sqlite:///{tmp_path}/volumes.db"))
+    app = build(LabVolumes(database, tmp_path / "volumes", lambda _image: None), NoAuth())
+    section = {"auth_type": "admin_token", "endpoint": URL, "token": "admin:service"}
+    yield HttpCinder(neighbour(Sessions(from_mapping({"cinder": section}), {URL: app}), "cinder"))
+    database.dispose()
 
 
 def volume(cinder: Cinder, **more: str) -> str:
