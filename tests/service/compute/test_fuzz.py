@@ -228,7 +228,8 @@ def _said(result: falcon.testing.Result, request: tuple[Any, ...]) -> None:
 
 def test_compute_never_breaks(cloud: Cloud) -> None:
     rng = random.Random(20260101)  # a test's choice of inputs
-    for endpoint, version in _rounds(endpoints(), _VERSIONS):
+    table = [endpoint for endpoint in endpoints() if endpoint.path != "/ext/v1/events"]  # that one never ends
+    for endpoint, version in _rounds(table, _VERSIONS):
         maker = Maker(rng, rng.choice([0.0, 0.05, 0.3]))
         path, query = _path(endpoint, rng), _query(endpoint, version, rng, maker)
         body = _body(endpoint, version, rng, maker) if endpoint.method in ("POST", "PUT", "PATCH") else None

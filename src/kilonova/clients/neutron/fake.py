@@ -259,7 +259,8 @@ class FakeNetworkApi:
             rules = [
                 dict(r) for r in self._tables["security_group_rules"].values() if r["security_group_id"] == row["id"]
             ]
-            return {"description": "", **row, "security_group_rules": rules}
+            given = row.get("security_group_rules", [])
+            return {"description": "", **row, "security_group_rules": [*given, *rules]}
         if resource != "networks":
             return dict(row)
         subnets = [key for key, subnet in self._tables["subnets"].items() if subnet["network_id"] == row["id"]]
