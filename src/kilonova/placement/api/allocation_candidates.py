@@ -23,9 +23,11 @@ def index(call: Call) -> Reply:
     return dated(call, {"allocation_requests": requests, "provider_summaries": _summaries(call, demand, found)})
 
 
-def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, Any]) -> dict[str, Any]:
-    """``shown`` keeps what was made of each mapping of resources: most candidates have the same."""
+def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, Any]) -> Any:
+    """``shown`` keeps the texts that most candidates have in common, by their mapping of resources."""
     cards = found.cards
+    if call.at_least(34) and len(candidate.allocations) == len(candidate.mappings) == 1:
+        return _simple_request(candidate, cards, shown)
     if not call.at_least(12):
         return {
             "allocations": [
@@ -33,16 +35,24 @@ def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, An
                 for i, resources in candidate.allocations.items()
             ]
         }
-    allocations = {}
-    for i, resources in candidate.allocations.items():
-        one = shown.get(id(resources))
-        if one is None:
-            one = shown[id(resources)] = codec.Fragment(codec.dumps({"resources": resources}))
-        allocations[cards[i].uuid] = one
-    request: dict[str, Any] = {"allocations": allocations}
+    request: dict[str, Any] = {
+        "allocations": {cards[i].uuid: {"resources": resources} for i, resources in candidate.allocations.items()}
+    }
     if call.at_least(34):
         request["mappings"] = {suffix: [cards[i].uuid for i in ids] for suffix, ids in candidate.mappings.items()}
     return request
+
+
+def _simple_request(candidate: Candidate, cards: Mapping[int, Card], shown: dict[int, Any]) -> codec.Fragment:
+    """Of one group and one provider: put together as text, for there may be thousands."""
+    ((provider_id, resources),) = candidate.allocations.items()
+    texts = shown.get(id(resources))
+    if texts is None:
+        (suffix,) = candidate.mappings
+        between = f'":{codec.text({"resources": resources})}}},"mappings":{{{codec.text(suffix)}:["'
+        texts = shown[id(resources)] = ('{"allocations":{"', between, '"]}}')
+    uuid = cards[provider_id].uuid
+    return codec.Fragment(f"{texts[0]}{uuid}{texts[1]}{uuid}{texts[2]}")
 
 
 def _summaries(call: Call, demand: Demand, found: Found) -> dict[str, Any]:
@@ -53,7 +63,7 @@ def _summaries(call: Call, demand: Demand, found: Found) -> dict[str, Any]:
         return {cards[i].uuid: _summary(call, demand, cards[i]) for i in sorted(part)}
     summaries: dict[str, Any] = {}
     for root in sorted({cards[i].provider.root_id for i in part}):
-        for i in found.members[root]:
+        for i in found.members.get(root, (root,)):
             card = cards[i]
             if card.summary is None:
                 # At these versions it does not depend on the request, and is made once for each state of a provider.

@@ -44,14 +44,15 @@ def wire(database: Database, clock: Clock, options: PlacementOptions) -> Wiring:
     classes, traits = name_books(database, clock)
     sync_names(classes, traits)
     placeholder = (options.incomplete_consumer_project_id, options.incomplete_consumer_user_id)
-    allocations = Allocations(database, clock, classes, placeholder)
+    ids: dict[str, int] = {}
+    allocations = Allocations(database, clock, classes, placeholder, ids)
     most = options.max_allocation_candidates
     options_of_search = SearchOptions(
         randomize=options.randomize_allocation_candidates,
         maximum=most if most >= 0 else None,
         strategy=cast("Strategy", options.allocation_candidates_generation_strategy),
     )
-    search = CandidateSearch(database, classes, traits, options_of_search)
+    search = CandidateSearch(database, (classes, traits), options_of_search, ids)
     return Wiring(
         database=database,
         clock=clock,

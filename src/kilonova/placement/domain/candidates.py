@@ -28,7 +28,7 @@ Strategy = Literal["depth-first", "breadth-first"]
 _ANYTHING = Condition()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """One way: what each provider gives, and which providers serve which group (suffix → ids)."""
 

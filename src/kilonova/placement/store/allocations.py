@@ -107,14 +107,19 @@ class _Present:
 class Allocations:
     """The table of allocations with its consumers."""
 
-    def __init__(self, database: Database, clock: Clock, classes: NameBook, placeholder: tuple[str, str]) -> None:
-        """``placeholder``: project and user of consumers made by API versions that do not name them."""
+    def __init__(
+        self, database: Database, clock: Clock, classes: NameBook, placeholder: tuple[str, str], ids: dict[str, int]
+    ) -> None:
+        """``placeholder``: project and user of consumers made by API versions that do not name them.
+
+        ``ids``: what is known of providers' ids by their uuids. An id never gets another uuid, and one that is gone
+        updates no row.
+        """
         self._database = database
         self._clock = clock
         self._classes = classes
         self._placeholder = placeholder
-        self._ids: dict[str, int] = {}
-        """Of providers, by uuid: an id never gets another uuid, and one that is gone updates no row."""
+        self._ids = ids
 
     def of_consumer(self, uuid: str) -> Consumer | None:
         """None when it holds nothing."""
@@ -224,7 +229,7 @@ class Allocations:
         if missing:
             raise NoSuchProvider(uuid=missing[0])
         if len(self._ids) > _MOST_REMEMBERED:
-            self._ids = {}
+            self._ids.clear()
         self._ids.update((uuid, provider_id) for uuid, (provider_id, _) in stocks.items())
         places: dict[Slot, Place] = {}
         wanted: dict[str, dict[Slot, int]] = {}

@@ -5,7 +5,7 @@ was loaded before and has not changed since is taken from the shelf. Nothing her
 """
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -22,7 +22,7 @@ from kilonova.placement.store.coarse import Wanted
 from kilonova.placement.store.filters import among
 from kilonova.placement.store.names import NameBook
 from kilonova.placement.store.plans import Plans
-from kilonova.placement.store.shelf import Card, Shelf, joined, stamp
+from kilonova.placement.store.shelf import Card, Shelf, id_of, joined, stamp
 
 P = t.providers.c
 _MOST_TREES = 4000
@@ -37,7 +37,7 @@ class Found:
     candidates: list[Candidate] = field(default_factory=list)
     cards: dict[int, Card] = field(default_factory=dict)
     members: dict[int, list[int]] = field(default_factory=dict)
-    """Root id → ids of its tree."""
+    """Root id → ids of its tree, of those that have more than a root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,15 @@ class SearchOptions:
 class CandidateSearch:
     """Answers demands from the database."""
 
-    def __init__(self, database: Database, classes: NameBook, traits: NameBook, options: SearchOptions) -> None:
+    def __init__(
+        self, database: Database, names: tuple[NameBook, NameBook], options: SearchOptions, ids: dict[str, int]
+    ) -> None:
+        """``names``: the books of classes and traits. ``ids`` learns the ids of providers by their uuids."""
         self._database = database
-        self._classes = classes
-        self._traits = traits
+        self._classes, self._traits = names
         self._options = options
         self._plans = Plans(database)
-        self._shelf = Shelf(classes)
+        self._shelf = Shelf(self._classes, ids)
         self._sharing_seen = False
 
     def find(self, demand: Demand) -> Found:
@@ -99,6 +101,8 @@ class _Run:
         self.knows_sharing = False
         self.found = Found()
         self.providers: dict[int, Provider] = {}
+        self.loose = False
+        """Have some of the providers loaded last aggregates that matter?"""
 
     def go(self, limit: int | None, options: SearchOptions) -> bool:
         """Until the limit is reached or no tree is left; False when sharing providers must be known first."""
@@ -133,29 +137,33 @@ class _Run:
         self.wanted = replace(self.wanted, demand=replace(self.wanted.demand, groups=resolved))
         return True
 
-    def _batches(self, limit: int | None, rng: random.Random | None) -> Iterator[dict[int, dict[int, str]]]:
-        """Trees worth loading (root id → id → stamp), in order (or shuffled), in growing batches."""
+    def _batches(self, limit: int | None, rng: random.Random | None) -> Iterator[list[str]]:
+        """Stamps of trees worth loading, in order (or shuffled), in growing batches."""
         if rng is None:
             yield from self._in_order(limit)
             return
-        everything = [pair for batch in self._in_order(None) for pair in batch.items()]
+        trees: dict[str, list[str]] = {}
+        for stamps in self._in_order(None):
+            for one in stamps:
+                trees.setdefault(one.split(" ")[2], []).append(one)
+        everything = list(trees.values())
         rng.shuffle(everything)
         size = max(limit or len(everything), _SMALLEST_BATCH)
-        yield from (dict(everything[i : i + size]) for i in range(0, len(everything), size))
+        for start in range(0, len(everything), size):
+            yield [one for tree in everything[start : start + size] for one in tree]
 
-    def _in_order(self, limit: int | None) -> Iterator[dict[int, dict[int, str]]]:
+    def _in_order(self, limit: int | None) -> Iterator[list[str]]:
         size = _MOST_TREES if limit is None else min(max(limit, _SMALLEST_BATCH), _MOST_TREES)
         last = 0
         while True:
-            text, shares = self.plans.read(self.connection, self.wanted, last, size, self.sharing_trait)
-            if shares and not self.knows_sharing:
+            batch = self.plans.read(self.connection, self.wanted, last, size, self.sharing_trait)
+            if batch.shares and not self.knows_sharing:
                 raise _SomebodyShares
-            batch = _parsed(text)
-            if batch:
-                yield batch
-            if len(batch) < size:
+            if batch.stamps:
+                yield sorted(batch.stamps, key=id_of)  # databases may join in any order
+            if batch.trees < size:
                 return
-            last, size = max(batch), min(size * 4, _MOST_TREES)
+            last, size = batch.last_root, min(size * 4, _MOST_TREES)
 
     def load_sharing(self) -> bool:
         """Sharing providers that have something asked for, with the aggregates they share by. Are there any?"""
@@ -177,51 +185,43 @@ class _Run:
         if not rows:
             return False
         roots = sorted({row.root_id for row in rows})
-        member = sa.select(joined(P.id) + " " + stamp(t.providers)).where(among(P.root_id, roots)).order_by(P.id)
-        trees = _parsed(",".join(self.connection.scalars(member)))
-        self._load({root: trees[root] for root in roots}, {row.uuid for row in rows})
+        member = sa.select(stamp(t.providers)).where(P.root_id.in_(roots)).order_by(P.id)
+        self._load(self.connection.scalars(member).all(), {row.uuid for row in rows})
         sharing = tuple(self.providers[i] for i in sorted({row.id for row in rows}))
         self.wanted = replace(self.wanted, sharing=sharing)
         return True
 
-    def _trees(self, stamps: Mapping[int, Mapping[int, str]]) -> list[Tree]:
-        """These trees, with what is shared with them."""
-        fresh = {root: members for root, members in stamps.items() if root not in self.found.members}
-        self._load(fresh)
-        trees: dict[int, Tree] = {}
-        several: list[Provider] = []
-        for root in stamps:
-            members = [self.providers[i] for i in self.found.members[root]]
-            if len(members) == 1 and members[0].id == root == members[0].root_id:
-                trees[root] = Tree(members[0], (members[0],))
-            else:
-                several += members
-        trees.update((tree.root.id, tree) for tree in grow(several))
-        if self.wanted.sharing:
-            for tree in trees.values():
+    def _trees(self, stamps: Sequence[str]) -> list[Tree]:
+        """The trees of these providers, with what is shared with them."""
+        cards = self._load(stamps)
+        if len({card.provider.root_id for card in cards}) == len(cards) and not self.wanted.sharing and not self.loose:
+            return [card.alone for card in cards if card.alone is not None]
+        order = dict.fromkeys(card.provider.root_id for card in cards)
+        trees = {tree.root.id: tree for tree in grow(self.providers[card.provider.id] for card in cards)}
+        for root, tree in trees.items():
+            if len(tree.providers) > 1:
+                self.found.members[root] = [p.id for p in tree.providers]
+            if self.wanted.sharing:
                 own = frozenset().union(*(p.aggregates for p in tree.providers))
                 near = (s for s in self.wanted.sharing if s.id not in tree.by_id and s.aggregates & own)
                 tree.shared = tuple(near)
-        return [trees[root] for root in stamps if root in trees]
+        return [trees[root] for root in order if root in trees]
 
-    def _load(self, trees: Mapping[int, Mapping[int, str]], extra: Collection[str] = ()) -> None:
-        if not trees:
-            return
-        stamps = {i: mark for members in trees.values() for i, mark in members.items()}
+    def _load(self, stamps: Sequence[str], extra: Collection[str] = ()) -> list[Card]:
         cards = self.shelf.get(self.connection, stamps)
-        self.found.cards.update(cards)
-        whole = len(cards) == len(stamps)
-        for root, members in trees.items():
-            self.found.members[root] = sorted(members) if whole else sorted(members.keys() & cards.keys())
+        self.found.cards.update((card.provider.id, card) for card in cards)
         relevant = self.wanted.demand.aggregates.union(extra, *(s.aggregates for s in self.wanted.sharing))
-        aggregates = self._aggregates_of(sorted(trees), relevant)
-        self.providers.update((i, card.provider) for i, card in cards.items())
-        for i in aggregates.keys() & cards.keys():
-            self.providers[i] = replace(cards[i].provider, aggregates=frozenset(aggregates[i]))
+        aggregates = self._aggregates_of(sorted({card.provider.root_id for card in cards}), relevant)
+        self.loose = bool(aggregates)
+        for card in cards:
+            provider = card.provider
+            mine = aggregates.get(provider.id)
+            self.providers[provider.id] = provider if mine is None else replace(provider, aggregates=frozenset(mine))
+        return cards
 
     def _aggregates_of(self, roots: Sequence[int], uuids: Collection[str]) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}
-        if not uuids:
+        if not uuids or not roots:
             return found
         c = t.provider_aggregates.c
         query = (
@@ -234,13 +234,3 @@ class _Run:
             for word in ids.split(","):
                 found.setdefault(int(word), set()).add(uuid)
         return found
-
-
-def _parsed(text: str | None) -> dict[int, dict[int, str]]:
-    """Root id → id → stamp, by root id."""
-    found: dict[int, dict[int, str]] = {}
-    for part in text.split(",") if text else ():
-        number, mark = part.split(" ", 1)
-        root = int(mark.split(" ", 2)[1])
-        found.setdefault(root, {})[int(number)] = mark
-    return dict(sorted(found.items()))

@@ -18,7 +18,7 @@ from kilonova.placement.domain.demand import Demand, Group
 from kilonova.placement.domain.topology import Provider
 from kilonova.placement.store import tables as t
 from kilonova.placement.store.filters import Clause
-from kilonova.placement.store.shelf import joined, stamp
+from kilonova.placement.store.shelf import stamp
 
 INV = t.inventories.c
 TRAIT = t.provider_traits.c
@@ -87,17 +87,17 @@ def _members(uuids: Collection[str]) -> sa.Select[tuple[int]]:
 
 
 def stamps(wanted: Wanted, start: Start | None, last: int, size: int, sharing: int | None) -> sa.Select[Any]:
-    """Id and stamp of every provider in the first ``size`` trees after root ``last`` that may serve, as one text.
+    """Stamps of all providers in the first ``size`` trees after root ``last`` that may serve.
 
-    One row: number of providers, the text (``id stamp,id stamp…``), and 1 if any provider has the trait ``sharing``.
+    One row: number of providers, stamps as one text, number of trees, last root, and 1 if any provider has the trait
+    ``sharing``.
     """
     roots = _roots(wanted, start, last).limit(size).subquery("roots")
     member = t.providers.alias("member")
-    parts = joined(member.c.id) + sa.literal_column("' '", sa.String) + stamp(member)
     shares = sa.select(_ONE).select_from(t.provider_traits).where(TRAIT.trait_id == sharing).limit(1).scalar_subquery()
-    return sa.select(sa.func.count(), sa.func.aggregate_strings(parts, ","), shares).select_from(
-        roots.join(member, member.c.root_id == roots.c.root_id)
-    )
+    tops = sa.func.sum(sa.case((member.c.id == member.c.root_id, 1), else_=0))
+    columns = (sa.func.count(), sa.func.aggregate_strings(stamp(member), ","), tops, sa.func.max(member.c.root_id))
+    return sa.select(*columns, shares).select_from(roots.join(member, member.c.root_id == roots.c.root_id))
 
 
 def _roots(wanted: Wanted, start: Start | None, last: int) -> sa.Select[Any]:

@@ -8,6 +8,7 @@ start from what few have; an old count makes a search slower, never wrong.
 import functools
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,17 @@ _TEXTS = 500
 _TREES = Start(("trees", None), sa.select(t.providers.c.root_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some trees: stamps of all their providers."""
+
+    stamps: list[str]
+    trees: int
+    last_root: int
+    shares: bool
+    """Does any provider of the cloud share?"""
+
+
 class Plans:
     """Statements by what is wanted. Thread safe."""
 
@@ -36,10 +48,8 @@ class Plans:
         self._counts: Recent[int] = Recent(_COUNTED_FOR)
         self._texts: OrderedDict[object, str] = OrderedDict()
 
-    def read(
-        self, connection: Connection, wanted: Wanted, last: int, size: int, sharing: int
-    ) -> tuple[str | None, bool]:
-        """Providers of the next trees that may serve, as text; does anybody share?"""
+    def read(self, connection: Connection, wanted: Wanted, last: int, size: int, sharing: int) -> Batch:
+        """The next trees that may serve."""
         start = self._start(connection, wanted)
         key = (wanted.key(), None if start is None else start.key, last, size)
         text = self._texts.get(key)
@@ -49,10 +59,11 @@ class Plans:
             self._texts[key] = text
             while len(self._texts) > _TEXTS:
                 self._texts.popitem(last=False)
-        count, found, shares = connection.exec_driver_sql(text).one()
-        if count and found.count(",") != count - 1:
+        count, found, trees, last_root, shares = connection.exec_driver_sql(text).one()
+        each = found.split(",") if found else []
+        if len(each) != count:
             raise RuntimeError("the database cut off a long text: group_concat_max_len or max_allowed_packet is small")
-        return found, bool(shares)
+        return Batch(each, int(trees or 0), last_root or 0, bool(shares))
 
     def _start(self, connection: Connection, wanted: Wanted) -> Start | None:
         """What to start from, if few trees have it."""

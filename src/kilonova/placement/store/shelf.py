@@ -1,21 +1,21 @@
 """Providers that searches loaded before, kept for the next search: most of a cloud does not change between two.
 
-A provider's *stamp* is its generation and its place in its tree. Whatever changes in a provider (inventory, use,
-traits) moves its generation on in the same transaction, so a stamp read from the database says whether what is kept is
-still true. Aggregates are not kept: before API 1.19 they change without the generation.
+A provider's *stamp* is its id, its generation and its place in its tree. Whatever changes in a provider (inventory,
+use, traits) moves its generation on in the same transaction, so a stamp read from the database says whether what is
+kept is still true. Aggregates are not kept: before API 1.19 they change without the generation.
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from kilonova.kit import codec
 from kilonova.placement.domain.inventory import Stock
-from kilonova.placement.domain.topology import Provider
+from kilonova.placement.domain.topology import Provider, Tree
 from kilonova.placement.store import tables as t
 from kilonova.placement.store.names import NameBook
 
@@ -32,12 +32,13 @@ _IDS_A_STATEMENT = 4000
 class Card:
     """A provider as searches and replies see it."""
 
-    stamp: str
     uuid: str
     trait_list: str
     """JSON text."""
     provider: Provider
     """Without aggregates."""
+    alone: Tree | None
+    """A root's tree, should there be nothing below it."""
     summary: Any = None
     """What the API made of it for replies."""
 
@@ -52,9 +53,14 @@ def joined(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
 
 
 def stamp(providers: sa.FromClause) -> sa.ColumnElement[str]:
-    """What changes with every change: generation, root, parent."""
+    """What changes with every change."""
     c = providers.c
-    return joined(c.generation, c.root_id, c.parent_id)
+    return joined(c.id, c.generation, c.root_id, c.parent_id)
+
+
+def id_of(stamp_text: str) -> int:
+    """The provider's id in a stamp."""
+    return int(stamp_text[: stamp_text.index(" ")])
 
 
 _STOCKS = (
@@ -67,54 +73,56 @@ _STOCKS = (
     .correlate(t.providers)
     .scalar_subquery()
 )
-_LOAD = sa.select(P.id, stamp(t.providers), P.uuid, P.root_id, P.parent_id, P.trait_list, _STOCKS).where(
+_LOAD = sa.select(stamp(t.providers), P.id, P.uuid, P.root_id, P.parent_id, P.trait_list, _STOCKS).where(
     P.id.in_(sa.bindparam("ids", type_=sa.Integer, expanding=True, literal_execute=True))
 )
 
 
 class Shelf:
-    """Cards by provider id. Thread safe: a card is never changed, only replaced."""
+    """Cards by stamp. Thread safe: a card is never changed, only replaced."""
 
-    def __init__(self, classes: NameBook) -> None:
+    def __init__(self, classes: NameBook, ids: dict[str, int]) -> None:
+        """``ids`` learns the ids of providers by their uuids."""
         self._classes = classes
-        self._cards: dict[int, Card] = {}
+        self._ids = ids
+        self._cards: dict[str, Card] = {}
+        self._stamps: dict[int, str] = {}
+        """By provider id: those of ``_cards``, so that an old card leaves when a new one comes."""
         self._traits: dict[str, frozenset[str]] = {}
         self._since = time.monotonic()
 
-    def get(self, connection: Connection, stamps: Mapping[int, str]) -> dict[int, Card]:
-        """Cards of providers whose stamps were just read; one that is gone meanwhile is left out."""
+    def get(self, connection: Connection, stamps: Sequence[str]) -> list[Card]:
+        """Cards of providers whose stamps were just read, in that order; one that is gone meanwhile is left out."""
         if time.monotonic() - self._since > _SECONDS or len(self._cards) > _MOST:
-            self._cards, self._traits, self._since = {}, {}, time.monotonic()
-        kept = self._cards
-        found: dict[int, Card] = {}
-        missing: list[int] = []
-        for provider_id, wanted in stamps.items():
-            card = kept.get(provider_id)
-            if card is not None and card.stamp == wanted:
-                found[provider_id] = card
-            else:
-                missing.append(provider_id)
-        if missing:
-            fresh = dict(self._load(connection, missing))
-            kept.update(fresh)
-            found.update(fresh)
-        return found
+            self._cards, self._stamps, self._traits, self._since = {}, {}, {}, time.monotonic()
+        found = [self._cards.get(one) for one in stamps]
+        if None not in found:
+            return cast("list[Card]", found)
+        missing = [one for one, card in zip(stamps, found, strict=True) if card is None]
+        fresh = self._load(connection, [id_of(one) for one in missing])
+        both = (fresh.get(id_of(one)) if card is None else card for one, card in zip(stamps, found, strict=True))
+        return [card for card in both if card is not None]
 
-    def _load(self, connection: Connection, ids: Collection[int]) -> Iterable[tuple[int, Card]]:
-        wanted = sorted(ids)
-        for start in range(0, len(wanted), _IDS_A_STATEMENT):
-            rows = connection.execute(_LOAD, {"ids": wanted[start : start + _IDS_A_STATEMENT]}).all()
+    def _load(self, connection: Connection, ids: Sequence[int]) -> dict[int, Card]:
+        loaded: dict[int, Card] = {}
+        for start in range(0, len(ids), _IDS_A_STATEMENT):
+            rows = connection.execute(_LOAD, {"ids": ids[start : start + _IDS_A_STATEMENT]}).all()
             stocks = [_numbers(row[6]) for row in rows]
             names = self._classes.names(connection, {numbers[0] for found in stocks for numbers in found})
-            for (provider_id, mark, uuid, root_id, parent_id, trait_list, _), found in zip(rows, stocks, strict=True):
-                provider = Provider(
-                    id=provider_id,
-                    parent_id=parent_id,
-                    root_id=root_id,
-                    stocks={names[class_id]: Stock(*numbers) for class_id, *numbers in found},
-                    traits=self._trait_set(trait_list),
-                )
-                yield provider_id, Card(mark, uuid, trait_list, provider)
+            for row, found in zip(rows, stocks, strict=True):
+                card = self._card(row, {names[class_id]: Stock(*numbers) for class_id, *numbers in found})
+                self._cards.pop(self._stamps.get(card.provider.id, ""), None)
+                self._cards[row[0]] = card
+                self._stamps[card.provider.id] = row[0]
+                self._ids[card.uuid] = card.provider.id
+                loaded[card.provider.id] = card
+        return loaded
+
+    def _card(self, row: Any, stocks: dict[str, Stock]) -> Card:
+        _, provider_id, uuid, root_id, parent_id, trait_list, _ = row
+        traits = self._trait_set(trait_list)
+        provider = Provider(id=provider_id, parent_id=parent_id, root_id=root_id, stocks=stocks, traits=traits)
+        return Card(uuid, trait_list, provider, Tree(provider, (provider,)) if provider_id == root_id else None)
 
     def _trait_set(self, text: str) -> frozenset[str]:
         """Hosts of one kind have the same."""
