@@ -72,6 +72,10 @@ def _rebuild(site: Site) -> str:
     return _acted("rebuild", {"imageRef": site.another_image()})(site)
 
 
+def _rebuild_root_volume(site: Site) -> str:
+    return _acted("rebuild", {"imageRef": site.another_image()}, after=_with_volumes)(site)
+
+
 def _unshelve_on_second_host(site: Site) -> str:
     uuid = _settled(_acted("shelve"))(site)
     site.faults.fail("create", times=1)
@@ -268,6 +272,8 @@ _SHELVED = _settled(_acted("shelve"))
 _BACKUP = {"name": "backup", "backup_type": "daily", "rotation": 1}
 STORIES += (
     Story("rebuild", _rebuild, "active", kind="rebuild"),
+    Story("rebuild of a root volume", _rebuild_root_volume, "active", kind="rebuild"),
+    Story("shelve with volumes", _acted("shelve", after=_with_volumes), "shelved_offloaded", kind="shelve"),
     Story("rescue", _acted("rescue"), "rescued", kind="rescue"),
     Story("unrescue", _acted("unrescue", after=_settled(_acted("rescue"))), "active", kind="unrescue"),
     Story("backup", _acted("createBackup", _BACKUP), "active", kind="backup"),

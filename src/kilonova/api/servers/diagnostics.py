@@ -37,7 +37,7 @@ def _plain(found: Diagnostics) -> dict[str, Any]:
             f"{disk.device}_read": disk.read_bytes,
             f"{disk.device}_write_req": disk.write_requests,
             f"{disk.device}_write": disk.write_bytes,
-            f"{disk.device}_errors": disk.errors,
+            f"{disk.device}_errors": -1 if disk.errors is None else disk.errors,
         }
     for nic in found.nics:
         values |= {
