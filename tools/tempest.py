@@ -100,8 +100,6 @@ def main(argv: list[str]) -> int:
                 signal.pause()
             own = "--regex" in words or any(word.endswith(".txt") for word in words)
             words += [] if "volume" in needs else ["--no-volume"]
-            # Networks of its own for each class cost most of the time; the shared one does where none is needed.
-            words += [] if "network" in needs else ["--set", "auth.create_isolated_networks=false"]
             return run(login, [] if own else names_of(needs), words)
         except KeyboardInterrupt:
             return 130

@@ -50,6 +50,8 @@ class Paths:
             environ["PATH_INFO"] = "/.choices" + path
         elif len(segments) == 1:
             environ["PATH_INFO"] = f"/.version/{VERSION_IDS[segments[0]]}"
+        elif path.endswith("/"):
+            environ["PATH_INFO"] = "/.nothing"  # no route ends with a slash
         else:
             self._versioned(environ, segments)
 

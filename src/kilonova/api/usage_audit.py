@@ -29,8 +29,9 @@ def index(call: Call) -> Any:
 def show(call: Call) -> Any:
     """The last period that was over at a moment. Raises Invalid."""
     text = unquote(call.params["before_timestamp"])
+    form = "%Y-%m-%d %H:%M:%S.%f" if "." in text else "%Y-%m-%d %H:%M:%S"
     try:
-        before = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")  # noqa: DTZ007  # naive UTC is the convention
+        before = datetime.strptime(text, form)  # noqa: DTZ007  # naive UTC is the convention
     except ValueError:
         raise Invalid(f"Invalid timestamp for date {text}") from None
     return {"instance_usage_audit_log": _log(call, before)}

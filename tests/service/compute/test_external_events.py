@@ -134,18 +134,13 @@ def test_ports_that_never_come_fail_the_build(cloud: Cloud) -> None:
 
 def test_security_groups_of_a_server(cloud: Cloud) -> None:
     web = cloud.network_api.security_group("web", "project")
-    cloud.network_api.update(
-        "security_groups",
-        web,
-        {
-            "description": "for the web",
-            "security_group_rules": [
-                {"id": "r1", "direction": "egress"},
-                {"id": "r2", "direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80},
-                {"id": "r3", "direction": "ingress", "remote_group_id": web},
-            ],
-        },
-    )
+    cloud.network_api.update("security_groups", web, {"description": "for the web"})
+    rules: list[dict[str, Any]] = [
+        {"direction": "egress"},
+        {"direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80},
+        {"direction": "ingress", "remote_group_id": web},
+    ]
+    cloud.network_api.create("security_group_rules", [{"security_group_id": web, **rule} for rule in rules])
     network = cloud.network_api.network("private", "project")
     server = cloud.boot(networks=[{"uuid": network}], security_groups=[{"name": "web"}])
     reply = cloud.call("GET", f"/servers/{server['id']}/os-security-groups")

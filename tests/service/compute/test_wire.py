@@ -55,7 +55,7 @@ def test_versions_are_asked_for_by_header(cloud: Cloud, headers: dict[str, str],
     [
         ("GET", "/v2.1/servers", 200),
         ("GET", f"/v2.1/{PROJECT}/servers", 200),
-        ("GET", f"/v2/{PROJECT}/servers/", 200),
+        ("GET", f"/v2/{PROJECT}/servers/", 404),
         ("GET", "/v2.1/11111111111111111111111111111111/servers", 400),
         ("GET", "/v2.1/servers/nobody", 404),
         ("GET", "/v2.1/nothing", 404),

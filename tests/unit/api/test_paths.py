@@ -27,7 +27,7 @@ def rewritten(path: str, *, loose: bool = False) -> dict[str, Any]:
         ("/.versions", "/.choices/.versions"),
         ("/v3/servers", "/.choices/v3/servers"),
         ("/v2.1/servers", "/servers"),
-        ("/v2.1/servers/", "/servers"),
+        ("/v2.1/servers/", "/.nothing"),
         ("/v2/servers/1/action", "/servers/1/action"),
         (f"/v2.1/{PROJECT}/servers", "/servers"),
         (f"/v2/{PROJECT}/servers/1", "/servers/1"),

@@ -84,7 +84,7 @@ def show(call: Call) -> Any:
 
 def _wanted(call: Call) -> dict[str, Any]:
     given = call.body["security_group"]
-    return {"name": given["name"].strip(), "description": (given["description"] or "").strip()}
+    return {"name": given["name"], "description": given["description"] or ""}
 
 
 def create(call: Call) -> Any:
