@@ -37,6 +37,7 @@ from kilonova.api.proxies import (
     image_metadata,
     images,
     networks,
+    volumes,
     volumes_boot,
 )
 from kilonova.api.proxies import security_groups as project_security_groups
@@ -120,6 +121,7 @@ MODULES: tuple[ModuleType, ...] = (
     floating_ips,
     project_security_groups,
     baremetal_nodes,
+    volumes,
     aggregate_images,
     hosts,
     tenant_usage,

@@ -12,6 +12,7 @@ from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field
 from kilonova.store import keypairs as store
+from kilonova.store import quotas
 
 _BRIEF = (
     Out("name"),
@@ -82,7 +83,6 @@ def create(call: Call) -> Any:
     user_id = wanted.get("user_id") or str(call.context.user_id)
     call.demand(_RULE + "create", {"user_id": user_id})
     rules.check_name(wanted["name"], dots_and_at=call.at_least(_NAMES_FREER))
-    _demand_room(call, user_id)
     made = _key(call, wanted, user_id)
     row = {
         "user_id": user_id,
@@ -94,18 +94,15 @@ def create(call: Call) -> Any:
     }
 
     def work(connection: Any) -> None:
+        quotas.hold(connection, "key_pairs", user_id)
+        project_id = str(call.context.project_id)
+        limit = quota_limits.effective(call, connection, project_id, user_id)["key_pairs"]
+        quota.demand("key_pairs", limit, store.count(connection, user_id))
         store.create(connection, row)
 
     call.app.store.api.transact(work)
     groups = frozenset({"generated"} if made.private_key else ())
     return {"keypair": CREATED.compile(call.version, groups)({**row, "private_key": made.private_key}, None)}
-
-
-def _demand_room(call: Call, user_id: str) -> None:
-    with call.app.store.api.read() as connection:
-        limit = quota_limits.effective(call, connection, str(call.context.project_id), user_id)["key_pairs"]
-        used = store.count(connection, user_id)
-    quota.demand("key_pairs", limit, used)
 
 
 def _key(call: Call, wanted: dict[str, Any], user_id: str) -> rules.Key:

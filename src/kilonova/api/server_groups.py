@@ -15,6 +15,7 @@ from kilonova.kit.http import paging
 from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Array, Field, Object
+from kilonova.store import quotas
 from kilonova.store import server_groups as store
 
 # The second argument of a shape: group's row id → UUIDs of living members.
@@ -102,6 +103,7 @@ def create(call: Call) -> Any:
     }
 
     def work(connection: Any) -> None:
+        quotas.hold(connection, "server_groups", project_id)
         limit = quota_limits.effective(call, connection, project_id, call.context.user_id)["server_groups"]
         quota.demand("server_groups", limit, store.count(connection, project_id))
         store.create(connection, values)

@@ -54,6 +54,14 @@ quota_usage = sa.Table(
     sa.Column("ram", sa.Integer, nullable=False, default=0),
 )
 
+# Rows that are only locked: who counts what a limit is for, and adds to it, holds one.
+quota_locks = sa.Table(
+    "quota_locks",
+    metadata,
+    sa.Column("resource", Name, primary_key=True),
+    sa.Column("owner", Name, primary_key=True),
+)
+
 quotas = sa.Table(
     "quotas",
     metadata,

@@ -4,16 +4,33 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from kilonova.kit.db.rows import put
-from kilonova.store.api_tables import quota_classes, quotas, server_mappings
+from kilonova.store.api_tables import quota_classes, quota_locks, quotas, server_mappings
 
 _Q = quotas.c
 _K = quota_classes.c
+_L = quota_locks.c
 _M = server_mappings.c
 DEFAULT_CLASS = "default"
 PROJECT = ""
 """In the place of a user: the project's own limit."""
+
+
+def hold(connection: Connection, resource: str, owner: str) -> None:
+    """From here to the end of the transaction nobody else adds to what ``owner`` has of ``resource``.
+
+    The first statement of its transaction: what is counted behind it is what there is.
+    """
+    mine = sa.select(_L.owner).where(_L.resource == resource, _L.owner == owner).with_for_update()
+    if connection.scalar(mine) is not None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(quota_locks.insert().values(resource=resource, owner=owner))
+    except IntegrityError:
+        connection.scalar(mine)  # another request made the row at the same moment
 
 
 def class_limits(connection: Connection, options: Mapping[str, int], class_name: str = DEFAULT_CLASS) -> dict[str, int]:

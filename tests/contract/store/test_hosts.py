@@ -1,10 +1,12 @@
 """What hosts report, and consoles on them."""
 
+from typing import Any
+
 import pytest
 from tests.contract.store.conftest import Databases
 from tests.contract.store.samples import LATER, MUCH_LATER, NOW, add_servers, server
 
-from kilonova.store import cells, compute_nodes, console_tokens, host_mappings, hosts, services
+from kilonova.store import cells, compute_nodes, console_tokens, host_mappings, hosts, services, usage
 from kilonova.store.compute_nodes import Use
 
 
@@ -65,6 +67,33 @@ def test_what_servers_use(databases: Databases) -> None:
         on_hosts = compute_nodes.servers_on(connection, ["h"])
         assert [s["uuid"] for s in on_hosts[("h", "n")]] == ["a", "b"]
         assert services.hosted(connection, ["h", "g"]) == 3
+
+
+def test_what_projects_used_in_a_period(databases: Databases) -> None:
+    on_h = {"host": "h", "node": "n"}
+    with databases.cell.write() as connection:
+        add_servers(
+            connection,
+            server("a", launched_at=NOW, **on_h),
+            server("b", launched_at=NOW, terminated_at=LATER, deleted=7, project_id="q", **on_h),
+            server("c", launched_at=MUCH_LATER),
+            server("d"),
+        )
+
+        def seen(start: str, end: str, **more: Any) -> list[str]:
+            return [row["uuid"] for row in usage.page(connection, start, end, **more)]
+
+        assert seen(NOW, MUCH_LATER) == ["a", "b"]
+        assert seen(NOW, MUCH_LATER, project_id="q") == ["b"]
+        assert seen(NOW, MUCH_LATER, limit=1) == ["a"]
+        assert seen(NOW, MUCH_LATER, after=("p", "a")) == ["b"]
+        assert seen(MUCH_LATER, "2027") == ["a", "c"]
+        assert seen("2025", NOW) == []
+        assert (usage.project_of(connection, "b"), usage.project_of(connection, "x")) == ("q", None)
+        assert usage.by_host(connection, NOW, MUCH_LATER) == {"h": 2}
+        hosts.report_node(connection, "h", "node-h", "n", "{}", NOW)
+        assert [node["uuid"] for node in compute_nodes.of_host(connection, "h")] == ["node-h"]
+        assert set(compute_nodes.use_by_project(connection, "h")) == {"p"}
 
 
 def test_hosts_belong_to_cells(databases: Databases) -> None:

@@ -6,7 +6,7 @@ from tests.contract.store.conftest import Databases
 from tests.contract.store.samples import CROWD, LATER, NOW, add_operations, add_servers, at_once, server
 
 from kilonova.kit.errors import KilonovaError
-from kilonova.store import cells, hosts, operations, quotas, server_mappings, server_passwords, servers
+from kilonova.store import cells, hosts, operations, quotas, server_groups, server_mappings, server_passwords, servers
 from kilonova.store.api_tables import cells as cells_table
 from kilonova.store.cell_tables import compute_nodes, services
 from kilonova.store.server_mappings import Demand
@@ -54,6 +54,21 @@ def test_a_users_own_limit_is_reached_and_never_passed(databases: Databases) -> 
     assert verdicts.count(True) == 3
     with databases.api.read() as connection:
         assert quotas.user_usage(connection, "p", "u") == {"instances": 3, "cores": 6, "ram": 512 * 3}
+
+
+def test_what_is_counted_under_its_lock_never_passes_a_limit(databases: Databases) -> None:
+    def create(number: int) -> bool:
+        def work(connection: sa.Connection) -> bool:
+            quotas.hold(connection, "server_groups", "p")
+            if server_groups.count(connection, "p") >= 5:
+                return False
+            group = {"project_id": "p", "user_id": "u", "name": "g", "policy": "affinity", "rules": "{}"}
+            server_groups.create(connection, {**group, "uuid": f"g{number}", "created_at": NOW})
+            return True
+
+        return databases.api.transact(work)
+
+    assert at_once(create).count(True) == 5
 
 
 def test_usage_is_given_back_once(databases: Databases) -> None:

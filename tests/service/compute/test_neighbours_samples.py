@@ -13,6 +13,7 @@ import pytest
 from tests.service.cloud import Cloud, running
 from tests.service.compute.test_servers_samples import differences
 
+from kilonova.clients.cinder.facts import Use
 from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.ironic.fake import FakeNodes
 
@@ -43,7 +44,12 @@ class World:
         image = cloud.images.add(
             NewImage(name="img", disk_format="raw", visibility="public", owner="project", properties=properties), b"x"
         )
+        used = (Use(server_id=self.server, device="/dev/vdb"),)
+        words = {"name": "v", "description": "d", "zone": "nova", "volume_type": "ceph", "created_at": "2026"}
+        volume = cloud.volumes.add(100, status="in-use", uses=used, **words)
         self.names = {
+            "volume_id": volume.id,
+            "snapshot_id": cloud.volumes.create_snapshot(None, volume.id, "s", "d", force=True).id,
             "server_id": self.server,
             "port_id": port,
             "floating_ip_id": floating,
@@ -64,6 +70,8 @@ class World:
         bodies = {
             "attach-interfaces-create-resp": {"interfaceAttachment": attach},
             "floating-ips-create-resp": {"pool": "public"},
+            "os-volumes-post-resp": {"volume": dict(_WORDS, size=100, availability_zone="z", volume_type="ceph")},
+            "snapshot-create-resp": {"snapshot": dict(_WORDS, volume_id=self.names["volume_id"], force=True)},
             "security-groups-create-resp": {"security_group": {"name": "new", "description": "words"}},
             "security-group-rules-post-resp": {"security_group_rule": rule},
             "host-put-maintenance-resp": {"status": "enable", "maintenance_mode": "disable"},
@@ -90,6 +98,7 @@ _QUERIES = {
     "simple-tenant-usage-get-detail": "start=2000-01-01T00:00:00&detailed=1",
     "simple-tenant-usage-get-specific": "start=2000-01-01T00:00:00",
 }
+_WORDS = {"display_name": "name", "display_description": "description"}
 _EMPTY = {"floating-ips-list-empty-resp"}
 
 

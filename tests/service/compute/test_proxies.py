@@ -140,6 +140,23 @@ def test_images_and_their_properties(api: Caller) -> None:
     api("DELETE", one, 404)
 
 
+def test_volumes_and_their_snapshots(api: Caller) -> None:
+    made = api("POST", "/os-volumes", 200, {"volume": {"size": "2", "display_name": "v"}})["volume"]
+    api.cloud.volumes.set(made["id"], status="available")
+    body = {"snapshot": {"volume_id": made["id"], "display_name": "s"}}
+    taken = api("POST", "/os-snapshots", 200, body)["snapshot"]
+    assert taken["volumeId"] == made["id"]
+    assert [s["id"] for s in api("GET", "/os-snapshots?limit=5", 200)["snapshots"]] == [taken["id"]]
+    api("DELETE", f"/os-snapshots/{taken['id']}", 202)
+    api("DELETE", f"/os-volumes/{made['id']}", 202)
+    for path in ("/os-volumes", "/os-snapshots"):
+        api("GET", f"{path}/{MISSING}", 404)
+        api("DELETE", f"{path}/{MISSING}", 404)
+        api("GET", path, 404, version="2.36")
+    api("POST", "/os-volumes", 400, {"volume": {"size": 0}})
+    api("POST", "/os-snapshots", 404, {"snapshot": {"volume_id": MISSING}})
+
+
 def test_bare_metal_is_only_looked_at(api: Caller) -> None:
     api("GET", "/os-baremetal-nodes", 200, token="admin:admin")
     api("GET", "/os-baremetal-nodes", 403)

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _quota_classes()
     _quota_usage()
     _quotas()
+    _quota_locks()
     _server_groups()
     _aggregate_hosts()
     _flavor_projects()
@@ -115,6 +116,15 @@ def _quota_usage() -> None:
         sa.Column("cores", sa.Integer(), nullable=False),
         sa.Column("ram", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
+    )
+
+
+def _quota_locks() -> None:
+    op.create_table(
+        "quota_locks",
+        sa.Column("resource", types.Name, nullable=False),
+        sa.Column("owner", types.Name, nullable=False),
+        sa.PrimaryKeyConstraint("resource", "owner"),
     )
 
 
