@@ -121,7 +121,12 @@ class Cloud:
             console=console_urls(self.configuration),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
         )
-        self.client = falcon.testing.TestClient(build_api(self.compute, NoAuth(), policy(self.configuration)))
+        self.use(self.compute)
+
+    def use(self, compute: Compute) -> None:
+        """Serve the API over these collaborators from here on."""
+        self.compute = compute
+        self.client = falcon.testing.TestClient(build_api(compute, NoAuth(), policy(self.configuration)))
 
     def new_bus(self) -> Bus:
         return LocalBus()

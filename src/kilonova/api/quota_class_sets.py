@@ -33,7 +33,7 @@ def _view(call: Call, limits: Mapping[str, int]) -> dict[str, Any]:
 
 def _limits(call: Call, connection: Any) -> dict[str, int]:
     options = quota_limits.options(call)
-    if options.unlimited:
+    if not quota_limits.settable(call):
         return options.limits()
     return quotas.class_limits(connection, options.limits(), call.params["id"])
 
@@ -50,7 +50,8 @@ def update(call: Call) -> Any:
     wanted = wanted_limits(call.body["quota_class_set"])
 
     def work(connection: Any) -> dict[str, int]:
-        quotas.set_class_limits(connection, call.params["id"], wanted)
+        if quota_limits.settable(call):
+            quotas.set_class_limits(connection, call.params["id"], wanted)
         return _limits(call, connection)
 
     return {"quota_class_set": _view(call, call.app.store.api.transact(work))}

@@ -63,7 +63,7 @@ def detail(call: Call) -> Any:
     with call.app.store.api.read() as connection:
         limits = quota_limits.effective(call, connection, project_id, user_id)
         used = quota_limits.used(call, connection, project_id, user_id)
-    reserved = UNLIMITED if quota_limits.options(call).unlimited else 0
+    reserved = UNLIMITED if quota_limits.options(call, project_id).unlimited else 0
     values = {n: {"limit": limits[n], "in_use": used[n], "reserved": reserved} for n in limits}
     network = {"limit": UNLIMITED, "in_use": reserved, "reserved": reserved}
     return {"quota_set": {"id": project_id, **view(call, values, network)}}
@@ -91,7 +91,7 @@ def update(call: Call) -> Any:
         raise Invalid("Invalid input for field/attribute quota_set. Value: {}. It must set at least one limit")
 
     def work(connection: Any) -> dict[str, int]:
-        if not quota_limits.options(call).unlimited:
+        if quota_limits.settable(call):
             if not fields.truth(given.get("force", False)):
                 _check_settable(call, connection, wanted, project_id, user_id)
             quotas.set_limits(connection, project_id, wanted, user_id)

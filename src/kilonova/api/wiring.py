@@ -160,6 +160,8 @@ class Compute:
     disks: DiskOptions = field(default_factory=DiskOptions)
     volumes: Any = None
     """clients.cinder contract."""
+    limits: Any = None
+    """clients.keystone.limits, where limits are unified."""
     nodes: Any = None
     """clients.ironic contract."""
     notices: Notices = field(default_factory=Silent)

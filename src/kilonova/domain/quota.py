@@ -1,8 +1,8 @@
 """Quotas: which resources are limited, the limits everyone starts with, and the words when one is passed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from kilonova.kit.errors import OverQuota
 from kilonova.kit.options import opt
@@ -28,13 +28,33 @@ class QuotaOptions:
     driver: str = opt("nova.quota.DbQuotaDriver", "database quota, no quota or unified limits driver")
     recheck_quota: bool = opt(True, "check again after creation")
     count_usage_from_placement: bool = opt(False, "count cores and memory in placement")
-    unified_limits_resource_strategy: str = opt("require", "require or ignore listed resources")
+    unified_limits_resource_strategy: str = opt(
+        "require", "whether listed resources must have limits, or may lack them", choices=["require", "ignore"]
+    )
     unified_limits_resource_list: list[str] = opt(["servers"], "resources that the strategy applies to")
 
     @property
     def unlimited(self) -> bool:
         """Is the driver the one without quotas?"""
         return self.driver.rsplit(".", 1)[-1].startswith("Noop")
+
+    @property
+    def unified(self) -> bool:
+        """Are the limits Keystone's (unified limits) rather than our database's?"""
+        return self.driver.rsplit(".", 1)[-1].startswith("UnifiedLimits")
+
+    def with_unified(self, found: Mapping[str, int]) -> "QuotaOptions":
+        """With Keystone's limits (by its names) in place of these.
+
+        A resource that has none there is unlimited or may not be used at all, as the resource strategy says.
+        """
+        required = self.unified_limits_resource_strategy == "require"
+        listed = set(self.unified_limits_resource_list)
+        missing = {name: 0 if (name in listed) is required else UNLIMITED for name in UNIFIED.values()}
+        limits: dict[str, Any] = {
+            _OPTION.get(ours, ours): found.get(name, missing[name]) for ours, name in UNIFIED.items()
+        }
+        return replace(self, **limits)
 
     def limits(self) -> dict[str, int]:
         """Resource → limit, by the API's names."""
@@ -56,6 +76,19 @@ RESOURCES = (
     "server_group_members",
 )
 """By the API's names."""
+UNIFIED: Mapping[str, str] = {
+    "instances": "servers",
+    "cores": "class:VCPU",
+    "ram": "class:MEMORY_MB",
+    "metadata_items": "server_metadata_items",
+    "injected_files": "server_injected_files",
+    "injected_file_content_bytes": "server_injected_file_content_bytes",
+    "injected_file_path_bytes": "server_injected_file_path_bytes",
+    "key_pairs": "server_key_pairs",
+    "server_groups": "server_groups",
+    "server_group_members": "server_group_members",
+}
+"""The names under which Keystone has limits of these resources."""
 _OPTION = {"injected_file_path_bytes": "injected_file_path_length"}
 
 

@@ -109,7 +109,7 @@ def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: Qu
 
     def take(count: int) -> bool:
         wanted = {name: one[name] * count for name in _COUNTED}
-        demand = server_mappings.Demand(project, user, wanted, quota.limits(), unlimited=quota.unlimited)
+        demand = server_mappings.Demand(project, user, wanted, quota.limits(), quota.unlimited, quota.unified)
         return server_mappings.reserve(connection, demand)
 
     if take(new.most):
@@ -123,7 +123,8 @@ def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: Qu
 def over_limit(connection: Any, owner: tuple[str, str], wanted: Mapping[str, int], quota: QuotaOptions) -> OverLimit:
     """Which limits ``wanted`` would pass, in words. ``owner``: project and user."""
     used = server_mappings.usage(connection, owner[0])
-    return OverLimit.of(wanted, used, quotas.limits(connection, owner[0], quota.limits(), owner[1]))
+    limits = quota.limits() if quota.unified else quotas.limits(connection, owner[0], quota.limits(), owner[1])
+    return OverLimit.of(wanted, used, limits)
 
 
 def _largest(connection: Any, low: int, high: int, take: Callable[[int], bool]) -> int:

@@ -148,7 +148,8 @@ class Move:
         wanted = {"cores": to["vcpus"], "ram": to["memory_mb"]}
 
         def write(connection: Any) -> None:
-            limits = None if quota.unlimited else quota.limits()
+            # Keystone's limits were looked at when this was accepted; here nobody may ask it.
+            limits = None if quota.unlimited or quota.unified else quota.limits()
             if not server_mappings.recount(connection, self.work.uuid, wanted, limits):
                 more = {
                     "instances": 0,

@@ -15,6 +15,7 @@ LOG = logging.getLogger(__name__)
 _MODULES = (
     "agent.options",
     "api.wiring",
+    "clients.keystone.limits",
     "clients.keystone.neighbours",
     "console.options",
     "domain.quota",

@@ -64,6 +64,7 @@ def api_parts(
         volumes=others.volumes,
         nodes=others.nodes,
         notices=notices_of(configuration),
+        limits=others.limits,
         placer=placer_of(configuration, store, others, clock),
         disks=configuration.section(DiskOptions),
         cross_az_attach=configuration.section(CinderOptions).cross_az_attach,

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 from kilonova.clients.cinder.http import HttpCinder
 from kilonova.clients.glance.http import HttpGlance
 from kilonova.clients.ironic.http import HttpNodes
+from kilonova.clients.keystone.limits import HttpLimits, UnifiedLimitsOptions
 from kilonova.clients.keystone.neighbours import neighbour
 from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
 from kilonova.clients.placement.http import HttpPlacement
+from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.notices import DriverOptions, Notices, Silent
 from kilonova.kit.options import BadConfiguration, Configuration, opt
 from kilonova.kit.rpc.contract import Bus
@@ -47,6 +49,8 @@ class Neighbours:
     resources: Any
     volumes: Any = None
     nodes: Any = None
+    limits: Any = None
+    """clients.keystone.limits, where limits are unified."""
 
 
 def notices_of(configuration: Configuration) -> Notices:
@@ -67,7 +71,14 @@ def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = 
         resources=HttpPlacement(neighbour(sessions, "placement")),
         volumes=HttpCinder(neighbour(sessions, "cinder")),
         nodes=HttpNodes(neighbour(sessions, "ironic")),
+        limits=_limits(configuration, sessions),
     )
+
+
+def _limits(configuration: Configuration, sessions: Sessions) -> HttpLimits | None:
+    if not configuration.section(QuotaOptions).unified:
+        return None
+    return HttpLimits(neighbour(sessions, "oslo_limit"), configuration.section(UnifiedLimitsOptions))
 
 
 def bus_of(configuration: Configuration, options: ProcessOptions) -> Bus:

@@ -46,6 +46,8 @@ class Demand:
     """Limits where neither project nor quota class has one; -1 is no limit."""
     unlimited: bool = False
     """Count, but refuse nothing (the driver without quotas)."""
+    final: bool = False
+    """``defaults`` are the limits; what the database has of projects, users and classes does not count."""
 
 
 def reserve(connection: Connection, demand: Demand) -> bool:
@@ -78,13 +80,17 @@ def _guarded_add(connection: Connection, demand: Demand, *, summed: bool) -> boo
         values[f"asks_{name}"] = demand.wanted[name]
         if not demand.unlimited:
             values[f"default_{name}"] = demand.defaults[name]
-    if not demand.unlimited:
+    if not (demand.unlimited or demand.final):
         values["asks_user"] = demand.user_id
-    return bool(connection.execute(_addition(guarded=not demand.unlimited, summed=summed), values).rowcount)
+    return bool(connection.execute(_addition_of(demand, summed=summed), values).rowcount)
+
+
+def _addition_of(demand: Demand, *, summed: bool) -> Any:
+    return _addition(guarded=not demand.unlimited, summed=summed and not demand.final, final=demand.final)
 
 
 @functools.cache
-def _addition(*, guarded: bool, summed: bool) -> Any:
+def _addition(*, guarded: bool, summed: bool, final: bool) -> Any:
     """The statement, put together once: that takes longer than running it.
 
     A user's own limit needs the sum over the user's servers, which is true only while the project's row is locked:
@@ -96,11 +102,11 @@ def _addition(*, guarded: bool, summed: bool) -> Any:
         wanted = sa.bindparam(f"asks_{name}", type_=sa.Integer)
         changes[name] = _U[name] + wanted
         if guarded:
-            limit = _limit(name)
+            limit = sa.bindparam(f"default_{name}", type_=sa.Integer) if final else _limit(name)
             conditions.append(sa.or_(limit < 0, _U[name] + wanted <= limit))
             if summed:
                 conditions.append(~_user_limit_passed(name, wanted))
-    if guarded and not summed:
+    if guarded and not summed and not final:
         own = (_Q.project_id == _PROJECT, _Q.user_id == _USER, _Q.resource.in_(COUNTED))
         conditions.append(~sa.select(_Q.hard_limit).where(*own).exists())
     return quota_usage.update().where(*conditions).values(**changes)
@@ -158,10 +164,13 @@ def count_again(connection: Connection, uuid: str, demand: Demand) -> bool:
     return True
 
 
-def recount(connection: Connection, uuid: str, to: Mapping[str, int], defaults: Mapping[str, int] | None) -> bool:
+def recount(
+    connection: Connection, uuid: str, to: Mapping[str, int], defaults: Mapping[str, int] | None, *, final: bool = False
+) -> bool:
     """Let the server count for other ``cores`` and ``ram``; False when what is more passes a limit.
 
-    ``defaults``: see Demand; None refuses nothing. Fine when it counts for that already, or not at all any more.
+    ``defaults`` and ``final``: see Demand; None refuses nothing.
+    Fine when it counts for that already, or not at all any more.
     """
     living = sa.select(server_mappings).where(_M.uuid == uuid, _M.counted.is_(sa.true())).with_for_update()
     found = row(connection, living)
@@ -170,7 +179,7 @@ def recount(connection: Connection, uuid: str, to: Mapping[str, int], defaults: 
     more = {name: max(to[name] - found[name], 0) for name in ("cores", "ram")}
     less = {name: max(found[name] - to[name], 0) for name in ("cores", "ram")}
     wanted = {"instances": 0, **more}
-    demand = Demand(found["project_id"], found["user_id"], wanted, defaults or {}, unlimited=defaults is None)
+    demand = Demand(found["project_id"], found["user_id"], wanted, defaults or {}, defaults is None, final)
     if any(more.values()) and not reserve(connection, demand):
         return False
     usage_row = quota_usage.update().where(_U.project_id == found["project_id"])

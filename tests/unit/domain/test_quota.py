@@ -27,3 +27,22 @@ def test_errors_name_the_limit(resource: str) -> None:
     with pytest.raises(quota.OverLimit, match=resource):
         quota.demand(resource, 1, 1)
     quota.demand(resource, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "listed", "expected"),
+    [
+        ("require", ["servers"], {"instances": 0, "cores": 7, "key_pairs": -1}),
+        ("require", ["server_key_pairs"], {"instances": -1, "cores": 7, "key_pairs": 0}),
+        ("ignore", ["servers"], {"instances": -1, "cores": 7, "key_pairs": 0}),
+    ],
+)
+def test_what_keystone_has_no_limit_of(strategy: str, listed: list[str], expected: dict[str, int]) -> None:
+    options = quota.QuotaOptions(
+        driver="nova.quota.UnifiedLimitsDriver",
+        unified_limits_resource_strategy=strategy,
+        unified_limits_resource_list=listed,
+    )
+    assert options.unified
+    limits = options.with_unified({"class:VCPU": 7}).limits()
+    assert {name: limits[name] for name in expected} == expected

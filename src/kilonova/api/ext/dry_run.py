@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from kilonova.api import quota_limits
 from kilonova.api.ext.why import filters
 from kilonova.api.servers.create import checked
 from kilonova.api.servers.schema import CREATE
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.operations import build, grouping
 from kilonova.scheduling.request import ServerRequest
-from kilonova.store import quotas, server_mappings
+from kilonova.store import server_mappings
 
 _COUNTED_TO = 100
 """Servers beyond those asked for that are counted, so that the answer stays quick."""
@@ -48,7 +49,7 @@ def _quota(call: Call, new: build.NewServers) -> dict[str, dict[str, Any]]:
     project, user = str(new.row["project_id"]), str(new.row["user_id"])
     with call.app.store.api.read() as connection:
         used = server_mappings.usage(connection, project)
-        limits = quotas.limits(connection, project, call.app.quota.limits(), user)
+        limits = quota_limits.effective(call, connection, project, user)
     each = {"instances": 1, "cores": new.row["vcpus"], "ram": new.row["memory_mb"]}
     return {name: _entry(limits[name], used[name], each[name]) for name in server_mappings.COUNTED}
 

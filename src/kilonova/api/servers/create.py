@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kilonova.api import fields, links
+from kilonova.api import fields, links, quota_limits
 from kilonova.api.servers import block_devices, finding
 from kilonova.api.servers.networking import resolve as resolve_networks
 from kilonova.api.servers.schema import CREATE, shortened
@@ -33,7 +33,7 @@ def create(call: Call) -> Reply:
     """Accept one request for one or several servers."""
     new = checked(call)
     app = call.app
-    rows = build.accept(app.store, app.clock, app.quota, app.bell, call.context, new)
+    rows = build.accept(app.store, app.clock, quota_limits.ours(call), app.bell, call.context, new)
     return _reply(call, rows[0], new.command.admin_pass)
 
 
@@ -215,11 +215,11 @@ def hostname_of(name: str) -> str:
 
 def check_limits(call: Call, body: Mapping[str, Any]) -> None:
     """Metadata and injected files against the quotas. Raises OverQuota."""
-    limit = call.app.quota.metadata_items
+    options = quota_limits.ours(call)
+    limit = options.metadata_items
     if quota.exceeds(limit, 0, len(body.get("metadata", {}))):
         raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
     files = body.get("personality", ())
-    options = call.app.quota
     if quota.exceeds(options.injected_files, 0, len(files)):
         raise OverQuota(f"Personality file limit exceeded: at most {options.injected_files} files")
     for entry in files:
@@ -283,7 +283,7 @@ def _group(call: Call, hints: Mapping[str, Any], count: int) -> str | None:
         if group is None or group["project_id"] != call.context.project_id:
             raise Invalid(f"os:scheduler_hints.group: Server group {uuid} could not be found.")
         used = len(server_groups.members(connection, uuid))
-    quota.demand("server_group_members", call.app.quota.server_group_members, used, count)
+    quota.demand("server_group_members", quota_limits.ours(call).server_group_members, used, count)
     return str(uuid)
 
 

@@ -1,11 +1,11 @@
 """``restore`` and ``forceDelete``: what can be done with a server that is deleted for a while."""
 
-from kilonova.api import fields
+from kilonova.api import fields, quota_limits
 from kilonova.api.servers import finding
 from kilonova.domain import lifecycle
 from kilonova.domain.quota import OverLimit
 from kilonova.kit.http.endpoint import Call, Endpoint
-from kilonova.store import quotas, server_mappings
+from kilonova.store import server_mappings
 
 _RULE = "os_compute_api:os-deferred-delete:"
 
@@ -16,14 +16,13 @@ def restore(call: Call) -> None:
     finding.unlocked(call, row)
     lifecycle.check("restore", row["uuid"], row["vm_state"], row["task_state"])
     wanted = {"instances": 1, "cores": row["vcpus"], "ram": row["memory_mb"]}
-    quota = call.app.quota
-    demand = server_mappings.Demand(
-        row["project_id"], row["user_id"], wanted, quota.limits(), unlimited=quota.unlimited
-    )
+    project, user = row["project_id"], row["user_id"]
+    quota = quota_limits.options(call, project)
+    demand = server_mappings.Demand(project, user, wanted, quota.limits(), quota.unlimited, quota.unified)
     with call.app.store.api.write() as connection:
         if not server_mappings.count_again(connection, row["uuid"], demand):
             used = server_mappings.usage(connection, row["project_id"])
-            limits = quotas.limits(connection, row["project_id"], quota.limits(), row["user_id"])
+            limits = quota_limits.effective(call, connection, project, user)
             raise OverLimit.of(wanted, used, limits)
     try:
         finding.acceptor(call).accept(call.context, cell, row, "restore")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, quota_limits
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding
 from kilonova.domain import quota
@@ -77,7 +77,7 @@ def _write(call: Call, rule: str, change: Any) -> dict[str, str]:
     if row["vm_state"] not in _STABLE:
         raise Conflict(f"Cannot '{rule} metadata' instance {row['uuid']} while it is in vm_state {row['vm_state']}")
     changed: dict[str, str] = change(codec.loads(row["metadata"]))
-    limit = call.app.quota.metadata_items
+    limit = quota_limits.ours(call).metadata_items
     if quota.exceeds(limit, 0, len(changed)):
         raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
     with cell.database.write() as connection:

@@ -7,7 +7,7 @@ import uuid as uuids
 from collections.abc import Mapping
 from typing import Any
 
-from kilonova.api import fields
+from kilonova.api import fields, quota_limits
 from kilonova.api.servers import finding
 from kilonova.api.servers.create import flavor_columns
 from kilonova.domain import lifecycle
@@ -125,7 +125,7 @@ def _new_flavor(call: Call, reference: str, row: Row) -> Row:
 
 def _check_quota(call: Call, row: Row, columns: Mapping[str, Any]) -> None:
     """Whether the larger flavor fits now; the operation counts it. Raises OverLimit (403)."""
-    quota = call.app.quota
+    quota = quota_limits.options(call, row["project_id"])
     more = {
         "instances": 0,
         "cores": max(0, columns["vcpus"] - row["vcpus"]),
@@ -136,7 +136,7 @@ def _check_quota(call: Call, row: Row, columns: Mapping[str, Any]) -> None:
     to = {"cores": max(columns["vcpus"], row["vcpus"]), "ram": max(columns["memory_mb"], row["memory_mb"])}
     with call.app.store.api.write() as connection:
         with connection.begin_nested() as point:
-            fits = server_mappings.recount(connection, row["uuid"], to, quota.limits())
+            fits = server_mappings.recount(connection, row["uuid"], to, quota.limits(), final=quota.unified)
             point.rollback()
         if not fits:
             raise over_limit(connection, (row["project_id"], row["user_id"]), more, quota)

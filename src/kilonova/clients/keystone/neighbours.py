@@ -41,6 +41,7 @@ class RetryOptions:
 TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "keystone": ("Keystone", "identity"),
+        "oslo_limit": ("Keystone", "identity"),
         "glance": ("Glance", "image"),
         "neutron": ("Neutron", "network"),
         "cinder": ("Cinder", "volumev3"),
