@@ -73,9 +73,9 @@ def delete(call: Call) -> None:
     finding.unlocked(call, row)
     if row["task_state"] in ("deleting", "soft-deleting"):
         return
-    if row["vm_state"] != states.SOFT_DELETED:
-        verb = "soft_delete" if call.app.compute.reclaim_instance_interval > 0 and _was_running(row) else "delete"
-        finding.acceptor(call).accept(call.context, cell, row, verb)
+    soft = call.app.compute.reclaim_instance_interval > 0 and _was_running(row)
+    if not (soft and row["vm_state"] == states.SOFT_DELETED):
+        finding.acceptor(call).accept(call.context, cell, row, "soft_delete" if soft else "delete")
 
 
 def _was_running(row: Any) -> bool:
