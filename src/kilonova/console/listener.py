@@ -155,7 +155,10 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
             guest = _connect(target)
         except Refused as refusal:
             LOG.info("console refused to %s: %s", self.client_address[0], refusal)
-            self.send_error(refusal.status, str(refusal))
+            # Said in the status line alone: a client that has asked for a WebSocket may take a body for frames.
+            self.send_response(refusal.status, str(refusal))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         with guest:
             browser = self._accept()

@@ -43,7 +43,10 @@ _WILD_TEXT = [
     "(",
     "2026",
 ]
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGKqnJdvPbIrxMWBOn6iFVvEVcNRyhoXVqP1VsFnGjXd someone@somewhere"
 _UUIDS = ["99999999-9999-9999-9999-999999999999", "default", "1"]
+_NAMED: dict[str, list[str]] = {}
+"""What paths may name, by the word they have for it."""
 _SECONDS = 8.0
 
 wild = st.recursive(
@@ -144,13 +147,50 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with running(tmp_path_factory.mktemp("cloud")) as found:
         found.flavor()
         network = found.network_api.network("private", "project")
-        _UUIDS.append(found.boot(networks=[{"uuid": network}])["id"])
+        server = found.boot(networks=[{"uuid": network}])["id"]
+        _UUIDS.append(server)
+        _NAMED.update(_things(found, server, network))
         yield found
+
+
+def _things(cloud: Cloud, server: str, network: str) -> dict[str, list[str]]:
+    """One of everything, so that handlers get past looking for it."""
+
+    def ask(method: str, path: str, body: Any = None, token: str = "admin:project", version: str = "2.104") -> Any:
+        return cloud.call(method, path, body, token=token, version=version).json
+
+    group = ask("POST", "/os-server-groups", {"server_group": {"name": "g", "policy": "affinity"}})["server_group"]
+    aggregate = ask("POST", "/os-aggregates", {"aggregate": {"name": "a"}})["aggregate"]
+    ask("POST", "/os-keypairs", {"keypair": {"name": "key", "type": "ssh", "public_key": _KEY}})
+    ask("PUT", f"/servers/{server}/tags/tag")
+    ask("POST", f"/servers/{server}/metadata", {"metadata": {"key": "value"}})
+    actions = ask("GET", f"/servers/{server}/os-instance-actions")["instanceActions"]
+    ports = cloud.network_api.rows("ports", [("device_id", server)])
+    return {
+        "server_group_id": [group["id"]],
+        "aggregate_id": [str(aggregate["id"])],
+        "keypair_name": ["key"],
+        "tag": ["tag"],
+        "key": ["key"],
+        "request_id": [actions[0]["request_id"]],
+        "port_id": [ports[0]["id"]],
+        "network_id": [network],
+        "network_label": ["private"],
+        "image_id": [cloud.image.id],
+        "host_name": ["host1"],
+        "tenant_id": ["project"],
+        "service_id": [row["id"] for row in ask("GET", "/os-services")["services"]],
+        "hypervisor_id": [row["id"] for row in ask("GET", "/os-hypervisors")["hypervisors"]],
+        "hypervisor_hostname_pattern": ["host1"],
+    }
 
 
 def _path(endpoint: Endpoint, rng: random.Random) -> str:
     def filled(part: str) -> str:
-        return quote(rng.choice(_UUIDS * 3 + _WILD_TEXT) or "x", safe="") if part.startswith("{") else part
+        if not part.startswith("{"):
+            return part
+        right = _NAMED.get(part[1:-1], _UUIDS)
+        return quote(rng.choice(right * (18 // len(right)) + _UUIDS + _WILD_TEXT) or "x", safe="")
 
     return "/".join(map(filled, endpoint.path.split("/")))
 

@@ -111,7 +111,7 @@ def ask(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[in
     try:
         connection.request("GET", path, headers=headers or {})
         reply = connection.getresponse()
-        return reply.status, reply.headers.get("Location") or "", reply.read().decode()
+        return reply.status, reply.headers.get("Location") or "", reply.read().decode() or reply.reason
     finally:
         connection.close()
 
