@@ -5,6 +5,7 @@ from typing import Any
 
 from kilonova.api import fields
 from kilonova.api.servers import finding
+from kilonova.clients.keystone.errors import RemoteConflict
 from kilonova.clients.neutron import changes
 from kilonova.clients.neutron.contract import NoMoreAddresses, NotOnNetwork
 from kilonova.kit.errors import Conflict, Invalid, NotFound
@@ -70,7 +71,11 @@ def _add_floating(call: Call, row: Row) -> None:
         what = f"address {wanted}" if wanted else "IPv4 address"
         raise Invalid(f"addFloatingIp: the server has no fixed {what}")
     port_id, fixed = places[0]
-    api.update("floatingips", floating["id"], {"port_id": port_id, "fixed_ip_address": fixed}, call.context)
+    values = {"port_id": port_id, "fixed_ip_address": fixed}
+    try:
+        api.update("floatingips", floating["id"], values, call.context)
+    except RemoteConflict as error:  # the address has a floating IP already; this action has never answered 409
+        raise Invalid(f"addFloatingIp: {error}") from None
 
 
 def _remove_floating(call: Call, row: Row) -> None:
