@@ -7,16 +7,17 @@ from typing import Any
 from kilonova.api import fields
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.kit.http.schema import Array, Field, Object
-from kilonova.operations import refresh_network
+from kilonova.operations import extend_volume, refresh_network
 from kilonova.store import servers
 from kilonova.store.cells import Cell
 
 LOG = logging.getLogger(__name__)
 _PLUGGED = "network-vif-plugged"
+_EXTENDED = "volume-extended"
 _REFRESHING = frozenset({"network-changed", "network-vif-unplugged", "network-vif-deleted"})
 _DONE, _PARTLY, _NO_SERVER, _NOT_NOW = 200, 207, 404, 422
 _NAMES = ("network-changed", _PLUGGED, "network-vif-unplugged", "network-vif-deleted")
-_LATER = {51: "volume-extended", 76: "power-update", 82: "accelerator-request-bound", 93: "volume-reimaged"}
+_LATER = {51: _EXTENDED, 76: "power-update", 82: "accelerator-request-bound", 93: "volume-reimaged"}
 
 
 def create(call: Call) -> Reply:
@@ -45,7 +46,9 @@ def _answer(event: Mapping[str, Any], found: tuple[Cell, Mapping[str, Any]] | No
     if not found[1]["host"]:
         LOG.info("Event %s for server %s, which is on no host yet", event["name"], event["server_uuid"])
         return answer | {"code": _NOT_NOW, "status": "failed"}
-    if event["name"] != _PLUGGED and event["name"] not in _REFRESHING:
+    if event["name"] == _EXTENDED and not event.get("tag"):
+        return answer | {"code": _NO_SERVER, "status": "failed"}
+    if event["name"] not in (_PLUGGED, _EXTENDED) and event["name"] not in _REFRESHING:
         LOG.warning("Event %s for server %s: its host cannot act on it", event["name"], event["server_uuid"])
         return answer | {"code": _NOT_NOW, "status": "failed"}
     return answer
@@ -59,6 +62,8 @@ def _act(call: Call, found: Mapping[str, tuple[Cell, Mapping[str, Any]]], events
         LOG.info("Event %s (%s) of server %s", event["name"], event.get("tag"), row["uuid"])
         if event["name"] == _PLUGGED:
             plugged.append(row["uuid"])
+        elif event["name"] == _EXTENDED:
+            call.app.bell(cell.id, extend_volume.accept(call.app.clock, call.context, cell, [(row, event["tag"])]))
         else:
             by_cell.setdefault(cell.id, {})[row["uuid"]] = row
     for cell_id, rows in by_cell.items():

@@ -61,9 +61,9 @@ def test_codes_of_single_events(cloud: Cloud) -> None:
     reply = report(cloud, good, {"name": "network-changed", "server_uuid": NOWHERE})
     assert reply.status_code == 207
     assert [(e["code"], e["status"]) for e in reply.json["events"]] == [(200, "completed"), (404, "failed")]
-    grown = report(cloud, {"name": "volume-extended", "server_uuid": server["id"], "tag": "x"}, version="2.51")
-    assert grown.status_code == 207
-    assert grown.json["events"][0]["code"] == 422
+    power = report(cloud, {"name": "power-update", "server_uuid": server["id"], "tag": "POWER_ON"}, version="2.76")
+    assert power.status_code == 207
+    assert power.json["events"][0]["code"] == 422
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.service.cloud import Cloud, running, wait_for
 
-from kilonova.clients.cinder.contract import VolumeNotFound
+from kilonova.clients.cinder.contract import VolumeLimitExceeded, VolumeNotFound
 from kilonova.clients.cinder.facts import Volume
 from kilonova.clients.glance.facts import NewImage
+from kilonova.kit import codec
 
 NOTHING = "7a1e6f62-3c44-4c6c-b84b-0d5d3df0e0aa"
 
@@ -352,3 +353,67 @@ def test_a_server_on_a_volume_keeps_it_on_the_shelf(cloud: Cloud) -> None:
     assert act(cloud, server, "unshelve", None) == 202
     cloud.until(server, "ACTIVE")
     assert guest_volumes(cloud, server) == {volume}
+
+
+def test_an_image_of_a_volume_backed_server_starts_others(cloud: Cloud) -> None:
+    server = booted(cloud, block_device_mapping_v2=[from_image(cloud)])["id"]
+
+    made = cloud.call("POST", f"/servers/{server}/action", {"createImage": {"name": "copy"}})
+    assert made.status_code == 202, made.text
+    image = cloud.images.get(None, made.json["image_id"])
+    assert (image.status, image.size) == ("active", 0)
+    (entry,) = codec.loads(image.properties["block_device_mapping"])
+    snapshot = cloud.volumes.snapshot(None, entry["snapshot_id"])
+    assert snapshot.name == "snapshot for copy"
+
+    second = booted(cloud, imageRef=image.id)
+    (volume,) = second["os-extended-volumes:volumes_attached"]
+    assert cloud.volumes.get(None, volume["id"]).snapshot_id == snapshot.id
+
+    before = len(cloud.volumes.snapshots(None))
+    cloud.volumes.interfere = lambda call, _id: full() if call == "create_snapshot" else None
+    try:
+        refused = cloud.call("POST", f"/servers/{server}/action", {"createImage": {"name": "more"}})
+    finally:
+        cloud.volumes.interfere = lambda _call, _ident: None
+    assert (refused.status_code, len(cloud.volumes.snapshots(None))) == (403, before)
+
+
+def full() -> None:
+    raise VolumeLimitExceeded(reason="snapshots")
+
+
+def test_a_grown_volume_is_told_to_the_guest(cloud: Cloud) -> None:
+    server, volume = cloud.boot()["id"], cloud.volumes.add(1)
+    attach(cloud, server, volume.id)
+    wait_for(lambda: status(cloud, volume.id) == "in-use")
+    cloud.volumes.set(volume.id, size=3)
+
+    def told(**event: Any) -> int:
+        body = {"events": [{"name": "volume-extended", "server_uuid": server, **event}]}
+        return int(cloud.call("POST", "/os-server-external-events", body, token="admin:admin").status_code)
+
+    assert told(tag=volume.id) == 200
+    assert told() == 207
+    driver: Any = cloud.hosts["host1"].driver
+    wait_for(lambda: driver.volumes(server)[volume.id] == 3)
+
+
+def test_volumes_come_along_to_the_shelf_and_back(cloud: Cloud) -> None:
+    server, volume = cloud.boot()["id"], cloud.volumes.add()
+    attach(cloud, server, volume.id)
+    wait_for(lambda: status(cloud, volume.id) == "in-use")
+    cloud.call("POST", f"/servers/{server}/action", {"shelve": None})
+    cloud.until(server, "SHELVED_OFFLOADED")
+    (kept,) = cloud.volumes.attachments(server)
+    assert cloud.volumes.attachment(kept.id).connection_info == {}
+
+    late = cloud.volumes.add()
+    assert attach(cloud, server, late.id, "2.19").status_code == 409
+    assert attach(cloud, server, late.id, tag="x").status_code == 400
+    assert attach(cloud, server, late.id).status_code == 202
+    wait_for(lambda: status(cloud, late.id) == "in-use")
+    cloud.call("POST", f"/servers/{server}/action", {"unshelve": None})
+    cloud.until(server, "ACTIVE")
+    assert guest_volumes(cloud, server) == {volume.id, late.id}
+    assert [a.status for a in cloud.volumes.attachments(server)] == ["attached"] * 2

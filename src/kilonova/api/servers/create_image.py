@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kilonova.api import fields
-from kilonova.api.servers import finding
+from kilonova.api.servers import finding, volume_image
 from kilonova.clients.glance.facts import NewImage
 from kilonova.domain import lifecycle
 from kilonova.kit import codec
@@ -14,6 +14,7 @@ from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.kit.http.schema import Field
 from kilonova.operations.create_backup import CreateBackup
 from kilonova.operations.create_image import CreateImage
+from kilonova.store import block_devices
 from kilonova.store.cells import Cell
 
 _RULE = "os_compute_api:servers:create_image"
@@ -26,6 +27,13 @@ def create_image(call: Call) -> Reply:
     finding.unlocked(call, row)
     body = call.body
     new = image_of(row, body["name"], body.get("metadata", {}))
+    if not row["image_ref"]:
+        lifecycle.check("create_image", row["uuid"], row["vm_state"], row["task_state"])
+        with cell.database.read() as connection:
+            devices = block_devices.of_server(connection, row["uuid"])
+        image_id = volume_image.create(call, row, new, devices)
+        finding.acceptor(call).note(call.context, cell, row, "create_image", {})
+        return _named(call, image_id)
     return _accept(call, cell, row, "create_image", new, CreateImage(str(new.id)))
 
 
@@ -50,10 +58,14 @@ def _accept(call: Call, cell: Cell, row: Any, verb: str, new: NewImage, command:
     except Exception:
         call.app.images.delete(call.context, image.id)
         raise
+    return _named(call, image.id)
+
+
+def _named(call: Call, image_id: str) -> Reply:
     if call.at_least(45):
-        return Reply({"image_id": image.id})
+        return Reply({"image_id": image_id})
     prefix = call.app.api.glance_link_prefix or call.base_url.split("/v2", 1)[0]
-    return Reply(headers={"Location": f"{prefix}/images/{image.id}"})
+    return Reply(headers={"Location": f"{prefix}/images/{image_id}"})
 
 
 def image_of(row: Any, name: str, properties: Mapping[str, str]) -> NewImage:

@@ -102,11 +102,5 @@ class Cinder(Protocol):
     def migrated(self, old_volume: str, new_volume: str, *, error: bool) -> str:
         """A swap that Cinder asked for is over; returns the id that the volume has from now on."""
 
-    def report_snapshot(self, snapshot_id: str, status: str, progress: str) -> None:
-        """How an assisted snapshot goes."""
-
     def reimage(self, volume_id: str, image_id: str) -> None:
         """Begin to write the image over the volume (Cinder 3.68); its end comes as ``volume-reimaged``."""
-
-    def extended(self, volume_id: str, *, error: bool) -> None:
-        """The host knows the volume's new size, or could not take it up."""

@@ -199,15 +199,9 @@ class FakeCinder:
         self.reported.append((old_volume, "error" if error else new_volume))
         return old_volume if error else new_volume
 
-    def report_snapshot(self, snapshot_id: str, status: str, progress: str) -> None:
-        self.reported.append((snapshot_id, f"{status} {progress}"))
-
     def reimage(self, volume_id: str, image_id: str) -> None:
         self.interfere("reimage", volume_id)
         self.set(volume_id, image_metadata={"image_id": image_id})
-
-    def extended(self, volume_id: str, *, error: bool) -> None:
-        self.reported.append((volume_id, "error" if error else "extended"))
 
     def _keep(self, attachment: Attachment) -> None:
         self._attachments[attachment.id] = attachment

@@ -21,7 +21,6 @@ _NOT_FOUND = 404
 _GONE = 410
 _ATTACHMENTS = "3.44"
 _REIMAGE = "3.68"
-_EXTENDED = "3.71"
 
 
 class HttpCinder:
@@ -119,17 +118,9 @@ class HttpCinder:
         body = {"os-migrate_volume_completion": {"new_volume": new_volume, "error": error}}
         return str(self._call("POST", f"/volumes/{old_volume}/action", None, body=body).json()["save_volume_id"])
 
-    def report_snapshot(self, snapshot_id: str, status: str, progress: str) -> None:
-        body = {"os-update_snapshot_status": {"status": status, "progress": progress}}
-        self._call("POST", f"/snapshots/{snapshot_id}/action", None, body=body)
-
     def reimage(self, volume_id: str, image_id: str) -> None:
         body = {"os-reimage": {"image_id": image_id, "reimage_reserved": True}}
         self._call("POST", f"/volumes/{volume_id}/action", None, body=body, version=_REIMAGE)
-
-    def extended(self, volume_id: str, *, error: bool) -> None:
-        body = {"os-extend_volume_completion": {"error": error}}
-        self._call("POST", f"/volumes/{volume_id}/action", None, body=body, version=_EXTENDED)
 
     # -- calls --
     def _call(
