@@ -26,7 +26,8 @@ _REVISION = sa.select(_C.revision).where(_C.uuid == sa.bindparam("wanted"), _C.d
 _S = services.c
 _WITH_SERVICE = (
     sa.select(
-        servers,
+        *LIGHT,
+        HEAVY_USER_DATA,
         _S.disabled.label("service_disabled"),
         _S.forced_down.label("service_forced_down"),
         _S.last_seen.label("service_last_seen"),
@@ -74,7 +75,7 @@ def revision(connection: Connection, uuid: str) -> int | None:
 
 
 def get_with_service(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
-    """A server and the state of its host's compute service (``service_…``, None without a host)."""
+    """What a server's document needs, and the state of its host's compute service (``service_…``, None without one)."""
     return row(connection, _WITH_SERVICE if deleted else _LIVING_WITH_SERVICE, {"wanted": uuid})
 
 

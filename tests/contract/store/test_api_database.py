@@ -228,3 +228,24 @@ def test_limits_and_usage(databases: Databases) -> None:
         assert server_mappings.usage(connection, "p") == wanted
         assert server_mappings.usage(connection, "P") == dict.fromkeys(wanted, 0)
         assert quotas.user_usage(connection, "p", "u") == dict.fromkeys(wanted, 0)
+
+
+def test_usage_that_was_given_back_is_taken_again_once(databases: Databases) -> None:
+    wanted = {"instances": 1, "cores": 2, "ram": 3}
+    demand = server_mappings.Demand("p", "u", wanted, {"instances": 1, "cores": -1, "ram": -1})
+    cell_id = cells.write_mapping(databases.api, {"uuid": "c", "name": "one", "disabled": False})
+    mapping = {"cell_id": cell_id, "project_id": "p", "user_id": "u", "cores": 2, "ram": 3, "created_at": NOW}
+    with databases.api.write() as connection:
+        assert server_mappings.reserve(connection, demand)
+        server_mappings.add(connection, [{"uuid": "s", **mapping, "counted": True, "confirmed": True}])
+        owner = server_mappings.owner(connection, "s")
+        assert owner is not None
+        assert dict(owner) == {"project_id": "p", "user_id": "u"}
+        assert server_mappings.owner(connection, "none") is None
+        assert server_mappings.count_again(connection, "s", demand), "it counts"
+        server_mappings.release(connection, "s")
+        assert server_mappings.count_again(connection, "s", demand)
+        assert server_mappings.usage(connection, "p") == wanted
+        server_mappings.release(connection, "s")
+        assert server_mappings.reserve(connection, demand)
+        assert not server_mappings.count_again(connection, "s", demand), "another has taken its place"

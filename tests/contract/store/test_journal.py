@@ -132,3 +132,15 @@ def test_what_was_accepted_for_a_request_and_what_changed_lately(databases: Data
         assert [row["id"] for row in operations.changed(connection, NOW, None, ["refresh"])] == ["o1", "o2"]
         assert [row["id"] for row in operations.changed(connection, NOW, "other", ())] == ["x1"]
         assert operations.changed(connection, LATER, None, ()) == []
+
+
+def test_steps_with_the_end_of_their_operation_and_commands_without_secrets(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        add_operations(connection, "o")
+        operations.add_steps(connection, [step("a", finished_at=LATER), step("b", error="why")])
+        assert [(row["name"], row["error"]) for row in operations.steps_of(connection, ["o"])] == [
+            ("a", None),
+            ("b", "why"),
+        ]
+        operations.replace_command(connection, "o", '{"kept":1}')
+        assert get(connection, "o")["command"] == '{"kept":1}'

@@ -7,6 +7,7 @@ import pytest
 from tests.contract.store.conftest import Databases
 from tests.contract.store.samples import LATER, MUCH_LATER, NOW, add_servers, server
 
+from kilonova.domain.server import SOFT_DELETED
 from kilonova.kit.errors import Invalid
 from kilonova.store import hosts, server_lists, server_passwords, servers
 from kilonova.store.server_lists import FILTERS, SORT_KEYS, MarkerNotFound, ServerQuery
@@ -283,3 +284,18 @@ def test_passwords(databases: Databases) -> None:
 
 def test_words_for_true() -> None:
     assert [server_lists.boolean(word) for word in ("1", " True ", "on", "0", "", "si")] == [True] * 3 + [False] * 3
+
+
+def test_what_waits_to_be_reclaimed(databases: Databases) -> None:
+    with databases.cell.write() as connection:
+        soft = {"vm_state": "soft-delete", "deleted_at": NOW}
+        add_servers(
+            connection,
+            server("soft", **soft),
+            server("busy", **soft, task_state="restoring"),
+            server("late", vm_state="soft-delete", deleted_at=MUCH_LATER),
+            server("shelf", vm_state="shelved", shelved_at=NOW),
+        )
+        assert [row["uuid"] for row in server_lists.idle_since(connection, SOFT_DELETED, LATER)] == ["soft"]
+        assert [row["uuid"] for row in server_lists.idle_since(connection, "shelved", LATER)] == ["shelf"]
+        assert server_lists.idle_since(connection, SOFT_DELETED, LATER, limit=0) == []
