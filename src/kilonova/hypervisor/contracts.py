@@ -538,7 +538,7 @@ class Console(Protocol):
         """Raises Unsupported for a kind the guest does not have."""
 
 
-class Driver(Host, Guests, Power, Devices, Rescue, Inside, Snapshots, Console, Protocol):
+class Driver(Host, Guests, Power, Devices, Rescue, Inside, Snapshots, Moves, LiveMoves, Console, Protocol):
     """What every full driver is; the contract suite runs over this."""
 
     def close(self) -> None:

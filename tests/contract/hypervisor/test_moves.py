@@ -1,27 +1,22 @@
 """Moves on one host, whatever the driver: set aside, taken at another size, taken back, let go, revived."""
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from kilonova.domain.power import PowerState
-from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, LiveMoves, Moves
+from kilonova.hypervisor.contracts import Driver, GuestMissing, GuestSpec, LiveMoves, Moves
 
 TOKEN = "11111111-2222-4333-8444-555555555555"
 
 
 class World(Protocol):
-    driver: Any
+    driver: Driver
 
     def spec(self, **changes: object) -> GuestSpec: ...
 
     def restart(self) -> None: ...
-
-
-@pytest.fixture
-def world(fake_world: World) -> World:
-    return fake_world
 
 
 def quiet(_text: str) -> None:

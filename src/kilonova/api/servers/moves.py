@@ -201,7 +201,7 @@ def migrate_live(call: Call) -> None:
         host=host,
         forced=host is not None and _forced(call, 30),
         block=None if block == "auto" else fields.truth(block),
-        over_commit=not call.at_least(25) and fields.truth(body["disk_over_commit"]),
+        over_commit=call.at_least(25) or fields.truth(body["disk_over_commit"]),
     )
     number = _flavor_numbers(call, row["flavor_id"])
     record = {"kind": kinds.LIVE, "old_flavor": number, "new_flavor": number}

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import libvirt
@@ -164,6 +165,53 @@ class Connection:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """How a guest is sent."""
+
+    document: str
+    """Its XML as it shall be there while it runs; ``persistent``: when it is started again."""
+    persistent: str
+    address: str | None = None
+    """URI for the data itself; None lets the destination say."""
+    block: bool = False
+    tunnelled: bool = False
+    tls: bool = False
+    post_copy: bool = False
+    auto_converge: bool = False
+    connections: int = 1
+    bandwidth: int = 0
+    """MiB/s, 0 is no limit."""
+
+    def flags(self) -> int:
+        """Libvirt's VIR_MIGRATE_ flags."""
+        wanted = (
+            (self.block, libvirt.VIR_MIGRATE_NON_SHARED_INC),
+            (self.tunnelled, libvirt.VIR_MIGRATE_TUNNELLED),
+            (self.tls, libvirt.VIR_MIGRATE_TLS),
+            (self.post_copy, libvirt.VIR_MIGRATE_POSTCOPY),
+            (self.auto_converge, libvirt.VIR_MIGRATE_AUTO_CONVERGE),
+            (self.connections > 1, libvirt.VIR_MIGRATE_PARALLEL),
+        )
+        found = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
+        found |= libvirt.VIR_MIGRATE_UNDEFINE_SOURCE | libvirt.VIR_MIGRATE_PERSIST_DEST
+        return int(found | sum(flag for on, flag in wanted if on))
+
+    def parameters(self) -> dict[str, Any]:
+        """Libvirt's typed parameters."""
+        found: dict[str, Any] = {
+            libvirt.VIR_MIGRATE_PARAM_DEST_XML: self.document,
+            libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: self.persistent,
+        }
+        if self.address:
+            found[libvirt.VIR_MIGRATE_PARAM_URI] = self.address
+        if self.bandwidth:
+            found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = self.bandwidth
+        if self.connections > 1:
+            found[libvirt.VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS] = self.connections
+        return found
+
+
 class LiveDomain:
     """A domain of libvirtd. Calls raise DomainGone when it went away meanwhile."""
 
@@ -200,6 +248,12 @@ class LiveDomain:
         with self._errors("info"):
             state, _max, _used, count, _time = self._raw.info()
         return 0 if state in {libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED} else int(count)
+
+    def portable(self, *, inactive: bool = False) -> str:
+        """Like ``document``, as another host may take it up."""
+        flags = libvirt.VIR_DOMAIN_XML_MIGRATABLE | (libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0)
+        with self._errors("read definition"):
+            return str(self._raw.XMLDesc(flags | libvirt.VIR_DOMAIN_XML_SECURE))
 
     def document(self, *, inactive: bool = False) -> str:
         """The domain's XML, as it runs or as it would start."""
@@ -317,6 +371,30 @@ class LiveDomain:
         """Stop a backup, if one runs."""
         with contextlib.suppress(libvirt.libvirtError):
             self._raw.abortJob()
+
+    def migrate(self, uri: str, wishes: "Migration") -> None:
+        """Move to the libvirtd at ``uri``; returns when the guest runs there. Raises HypervisorFailed."""
+        with self._errors("migrate"):
+            self._raw.migrateToURI3(uri, wishes.parameters(), wishes.flags())
+
+    def job(self) -> dict[str, int]:
+        """Counters of the job that runs (``memory_total`` … in bytes), empty when none does."""
+        with self._errors("job"):
+            found = self._raw.jobStats()
+        if found.get("type", libvirt.VIR_DOMAIN_JOB_NONE) == libvirt.VIR_DOMAIN_JOB_NONE:
+            return {}
+        parts = [f"{what}_{which}" for what in ("memory", "disk") for which in ("total", "processed", "remaining")]
+        return {part: int(found.get(part, 0)) for part in parts}
+
+    def start_post_copy(self) -> None:
+        """Let the running migration fetch what is left after the guest has moved."""
+        with self._errors("post-copy"):
+            self._raw.migrateStartPostCopy(0)
+
+    def set_max_downtime(self, milliseconds: int) -> None:
+        """How long the migration's last pause may be; one that has just ended is fine."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self._raw.migrateSetMaxDowntime(milliseconds, 0)
 
     def back_up(self, document: str) -> None:
         """Copy a live disk as the backup document says; returns when the copy is complete.

@@ -5,15 +5,13 @@ from kilonova.hypervisor.libvirt.consoles import ConsoleReader
 from kilonova.hypervisor.libvirt.devices import DevicePlug
 from kilonova.hypervisor.libvirt.facts import NodeReporter
 from kilonova.hypervisor.libvirt.inside import InsideView
-from kilonova.hypervisor.libvirt.lifecycle import Lifecycle
-from kilonova.hypervisor.libvirt.power import PowerControl
+from kilonova.hypervisor.libvirt.live import LiveMover
+from kilonova.hypervisor.libvirt.moves import ColdMover
 from kilonova.hypervisor.libvirt.rescue import Rescuer
 from kilonova.hypervisor.libvirt.snapshots import SnapshotTaker
 
 
-class LibvirtDriver(
-    NodeReporter, Lifecycle, PowerControl, DevicePlug, Rescuer, InsideView, SnapshotTaker, ConsoleReader
-):
+class LibvirtDriver(NodeReporter, ColdMover, LiveMover, DevicePlug, Rescuer, InsideView, SnapshotTaker, ConsoleReader):
     """QEMU and KVM guests through libvirtd. Implements ``contracts.Driver``; safe for many threads."""
 
     def close(self) -> None:
@@ -34,5 +32,5 @@ class LibvirtDriver(
         notes = (self.note(domain) for domain in self.connection.domains())
         in_use = {note.image.id for note in notes if note and note.image}
         # A disk may stand on another image than its server's own: one that was unshelved does.
-        in_use |= {folder.backing_image(self.tool) for folder in self.storage.folders()}
+        in_use |= {folder.backing_image(self.tool) for folder in (*self.storage.folders(), *self.storage.asides())}
         return self.cache.prune(in_use, rules.remove_unused_original_minimum_age_seconds)

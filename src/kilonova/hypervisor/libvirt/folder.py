@@ -99,6 +99,34 @@ class GuestFolder:
         for path in (self.rescue, self.rescue_kernel, self.rescue_ramdisk):
             path.unlink(missing_ok=True)
 
+    @property
+    def owner_file(self) -> Path:
+        return self.path / "owner"
+
+    @property
+    def owner_before(self) -> Path:
+        """Who it belonged to before this host took it up."""
+        return self.path / "owner.before"
+
+    def owner(self) -> tuple[str, str] | None:
+        """The host whose guest this is, and the move that brought it there (or nothing); None where nobody says."""
+        try:
+            host, _, token = self.owner_file.read_text().rstrip("\n").partition(" ")
+        except FileNotFoundError:
+            return None
+        return host, token
+
+    def own(self, host: str, token: str = "") -> None:
+        """Say whose it is."""
+        part = self.path / "owner.part"
+        part.write_text(f"{host} {token}\n")
+        part.rename(self.owner_file)
+
+    def is_of(self, host: str) -> bool:
+        """Nobody else's: on shared storage the guest may live on another host by now."""
+        owner = self.owner()
+        return owner is None or owner[0] == host
+
     def remove(self) -> None:
         """All of it; missing is fine."""
         shutil.rmtree(self.path, ignore_errors=False, onerror=_missing_is_fine)
@@ -123,6 +151,25 @@ class Storage:
             return GuestFolder(self._options.instances / str(UUID(uuid)))
         except ValueError as error:
             raise GuestMissing(uuid=uuid) from error
+
+    def aside(self, uuid: str) -> GuestFolder:
+        """Where a guest's folder is while a move of it may still be reverted. Raises GuestMissing."""
+        return GuestFolder(self.folder(uuid).path.with_name(f"{UUID(uuid)}_resize"))
+
+    def asides(self) -> list[GuestFolder]:
+        """All that are set aside here."""
+        return [GuestFolder(path) for path in sorted(self._options.instances.glob("*-*-*-*-*_resize"))]
+
+    def fit(self, folder: GuestFolder, spec: GuestSpec) -> None:
+        """Make disks that came from elsewhere what ``spec`` wants; none gets smaller."""
+        for path, gib in ((folder.root, spec.root_gb), (folder.ephemeral, spec.ephemeral_gb)):
+            fmt = folder.format(path)
+            if path.exists() and gib * _GIB > self._tool.info(path, fmt).virtual_size:
+                self._tool.grow(path, fmt, gib * _GIB)
+        if not spec.swap_mb:
+            folder.swap.unlink(missing_ok=True)
+        self._extra(folder, spec)
+        self.refresh_config_drive(folder, spec)
 
     def folders(self) -> list[GuestFolder]:
         """Of every guest that has one."""
@@ -162,6 +209,7 @@ class Storage:
 
     def _fill(self, folder: GuestFolder, spec: GuestSpec, progress: Progress) -> GuestFolder:
         folder.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.own(self._options.host)
         if not spec.boots_from_volume:
             self._root(folder, spec, progress)
         self._extra(folder, spec)

@@ -78,6 +78,12 @@ class Ground:
     def state_of(self, domain: LiveDomain) -> GuestState:
         return GuestState(uuid=domain.uuid, name=domain.name, power=domain.power())
 
+    def recall(self, uuid: str) -> None:
+        """A guest that was set aside for a move that failed is found again."""
+        folder, aside = self.storage.folder(uuid), self.storage.aside(uuid)
+        if aside.path.exists() and not folder.path.exists():
+            aside.path.rename(folder.path)
+
     def power_of(self, domain: LiveDomain | None, folder: GuestFolder, uuid: str) -> PowerState:
         """The power state; a guest whose definition was lost but whose folder is here is off.
 

@@ -69,5 +69,7 @@ class Lifecycle(Ground):
                 domain.pull_plug()
                 domain.undefine()
         taps.remove_left_over(dict.fromkeys(devices))
-        self.storage.folder(uuid).remove()
+        folder = self.storage.folder(uuid)
+        if folder.is_of(self.options.host):
+            folder.remove()
         shutil.rmtree(staging(self.options.snapshots, uuid), ignore_errors=True)

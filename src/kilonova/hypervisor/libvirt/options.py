@@ -37,6 +37,23 @@ class LibvirtOptions:
     device_detach_timeout: int = opt(20, "seconds between such requests", min=1)
     rbd_user: str | None = opt(None, "Ceph user for volumes whose connection names no secret")
     rbd_secret_uuid: str | None = opt(None, "UUID of the libvirt secret with that user's key")
+    migration_inbound_addr: str | None = opt(None, "address for disks of cold migrations; empty means my_ip")
+    remote_filesystem_transport: str = opt("ssh", "how disks get to another host", choices=["ssh", "rsync"])
+    live_migration_uri: str | None = opt(None, "libvirt URI of a destination, %s is its name or address")
+    live_migration_scheme: str | None = opt(None, "transport of that URI when it is not set; empty means tcp")
+    live_migration_inbound_addr: str | None = opt(None, "address by which others migrate to this host")
+    live_migration_tunnelled: bool = opt(False, "tunnel through libvirtd")
+    live_migration_with_native_tls: bool = opt(False, "QEMU's own TLS")
+    live_migration_bandwidth: int = opt(0, "MiB/s at most, 0 is no limit", min=0)
+    live_migration_downtime: int = opt(500, "milliseconds of the last pause at most", min=100)
+    live_migration_downtime_steps: int = opt(10, "steps up to that", min=3)
+    live_migration_downtime_delay: int = opt(75, "seconds per step and GiB", min=3)
+    live_migration_completion_timeout: int = opt(800, "seconds per GiB before the action; 0 never", min=0)
+    live_migration_timeout_action: str = opt("abort", "what happens then", choices=["abort", "force_complete"])
+    live_migration_permit_post_copy: bool = opt(False, "force to complete by post-copy, not by a pause")
+    live_migration_permit_auto_converge: bool = opt(False, "throttle guests that change memory too fast")
+    live_migration_parallel_connections: int = opt(1, "connections of one migration", min=1)
+    live_migration_monitor_interval: int = opt(5, "seconds between progress records", min=1)
     rx_queue_size: int | None = opt(None, "virtio receive queue", choices=[256, 512, 1024])
     tx_queue_size: int | None = opt(None, "virtio transmit queue", choices=[256, 512, 1024])
 
@@ -82,6 +99,7 @@ class StorageOptions:
     default_ephemeral_format: str | None = opt(
         None, "file system on ephemeral disks; empty means ext4", choices=["ext2", "ext3", "ext4"]
     )
+    max_concurrent_live_migrations: int = opt(1, "live migrations from this host at once; 0 is no limit", min=0)
     pointer_model: str | None = opt("usbtablet", "pointer device of guests", choices=["ps2mouse", "usbtablet"])
 
 

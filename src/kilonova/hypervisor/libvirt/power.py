@@ -16,6 +16,7 @@ class PowerControl(Ground):
 
     def start(self, spec: GuestSpec) -> GuestState:
         with self.locks.hold(spec.uuid):
+            self.recall(spec.uuid)
             folder = self.storage.folder(spec.uuid)
             domain = self.find(spec.uuid)
             if not must_act("start", spec.uuid, self.power_of(domain, folder, spec.uuid)):
@@ -32,6 +33,7 @@ class PowerControl(Ground):
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> GuestState:
         with self.locks.hold(spec.uuid):
+            self.recall(spec.uuid)
             folder = self.storage.folder(spec.uuid)
             domain = self.find(spec.uuid)
             state = self.power_of(domain, folder, spec.uuid)
