@@ -100,9 +100,16 @@ class World:
 class Libvirtd:
     """The private libvirtd of a test run."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
+        """``settings``: see the script."""
         self.home = home
-        self._process = subprocess.Popen([SCRIPT, home], stdin=subprocess.DEVNULL)
+        environment = {**os.environ, **settings}
+        self._process = subprocess.Popen([SCRIPT, home], stdin=subprocess.DEVNULL, env=environment)
+
+    @property
+    def pid(self) -> str:
+        """Of a process in its namespaces."""
+        return Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0]
 
     @property
     def uri(self) -> str:
@@ -122,8 +129,7 @@ class Libvirtd:
 
     def inside(self, *command: str) -> str:
         """Run a command in its namespaces."""
-        inner = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0]
-        enter = ["nsenter", "-t", inner, "-m", "-n", "-p", *command]
+        enter = ["nsenter", "-t", self.pid, "-m", "-n", "-p", *command]
         return subprocess.run(enter, capture_output=True, text=True, check=True).stdout
 
     def stop(self) -> None:

@@ -142,9 +142,16 @@ class _Turn:
 
     def __enter__(self) -> None:
         while self._turns is not None and not self._turns.acquire(timeout=_LONGEST_INTERVAL_S):
-            if self._report({"status": "queued"})["cancel"]:
-                raise Aborted(uuid=self._uuid)
-        self._report({"status": "running"})
+            self._ask("queued")
+        try:
+            self._ask("running")
+        except Aborted:
+            self.__exit__()
+            raise
+
+    def _ask(self, status: str) -> None:
+        if self._report({"status": status})["cancel"]:
+            raise Aborted(uuid=self._uuid)
 
     def __exit__(self, *_error: object) -> None:
         if self._turns is not None:
