@@ -321,3 +321,43 @@ def test_records_have_pages_and_owners(site: Site, server: str) -> None:
     assert site.call("GET", "/os-migrations", token="user:project").status_code == 403
     empty = site.call("GET", "/os-migrations?project_id=other", token=ADMIN)
     assert empty.json == {"migrations": []}
+
+
+_KEYS = {
+    "created_at dest_compute dest_host dest_node id instance_uuid new_instance_type_id old_instance_type_id "
+    "source_compute source_node status updated_at": 1,
+    "migration_type": 23,
+    "uuid": 59,
+    "user_id project_id": 80,
+}
+"""Keys of a record, and the minor version that brought them (api-samples/os-migrations)."""
+
+
+@pytest.mark.parametrize("minor", [1, 22, 23, 58, 59, 79, 80, 104])
+def test_records_have_the_keys_of_their_version(site: Site, server: str, minor: int) -> None:
+    moved(site, server, "migrate")
+    path = f"/os-migrations?instance_uuid={server}"
+    (record,) = site.call("GET", path, token=ADMIN, version=f"2.{minor}").json["migrations"]
+    assert set(record) == {key for keys, since in _KEYS.items() if minor >= since for key in keys.split()}
+    assert isinstance(record["new_instance_type_id"], int)
+
+
+def test_bodies_are_those_of_their_version(site: Site, server: str) -> None:
+    cases = [
+        ("os-migrateLive", {"host": None, "block_migration": "auto"}, "2.24", 400),
+        ("os-migrateLive", {"host": None, "block_migration": False, "disk_over_commit": False}, "2.25", 400),
+        ("os-migrateLive", {"host": None, "block_migration": "auto", "force": False}, "2.29", 400),
+        ("os-migrateLive", {"host": None, "block_migration": "auto", "force": False}, "2.68", 400),
+        ("migrate", {"host": "host1", "force": True}, "2.56", 400),
+        ("evacuate", {}, "2.13", 400),
+        ("evacuate", {"onSharedStorage": False}, "2.14", 400),
+        ("evacuate", {"force": False}, "2.28", 400),
+        ("evacuate", {"force": False}, "2.68", 400),
+        ("evacuate", {"adminPass": "x"}, "2.95", 400),
+        ("resize", {"flavorRef": "2", "unknown": 1}, "2.1", 400),
+    ]
+    for action, body, version, status in cases:
+        result = act(site, server, action, body, version=version)
+        assert (action, version, result.status_code) == (action, version, status), result.text
+        assert "Invalid input" in result.text, result.text
+    assert records(site, server) == []
