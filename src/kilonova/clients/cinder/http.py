@@ -79,7 +79,7 @@ class HttpCinder:
         except RemoteNotFound as error:
             raise VolumeNotFound(volume_id=volume_id) from error
         except RemoteInvalid as error:
-            raise VolumeNotUsable(reason=error.fields["reason"]) from error
+            raise _unusable(error) from error
         return snapshot_of(answer.json()["snapshot"])
 
     def delete_snapshot(self, context: Context | None, snapshot_id: str) -> bool:
@@ -101,7 +101,7 @@ class HttpCinder:
         except RemoteNotFound as error:
             raise VolumeNotFound(volume_id=volume_id) from error
         except (RemoteInvalid, RemoteConflict) as error:
-            raise VolumeNotUsable(reason=error.fields["reason"]) from error
+            raise _unusable(error) from error
         return attachment_of(answer.json()["attachment"])
 
     def connect(self, attachment_id: str, connector: Mapping[str, Any]) -> Attachment:
@@ -179,7 +179,11 @@ class HttpCinder:
         try:
             return self._neighbour.call(request).status not in (_NOT_FOUND, _GONE)
         except RemoteInvalid as error:
-            raise VolumeNotUsable(reason=error.fields["reason"]) from error
+            raise _unusable(error) from error
+
+
+def _unusable(error: RemoteInvalid | RemoteConflict) -> VolumeNotUsable:
+    return VolumeNotUsable(reason=str(error.fields["reason"]).removeprefix("Invalid volume: "))
 
 
 def volume_of(row: Mapping[str, Any]) -> Volume:
