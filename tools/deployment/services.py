@@ -140,6 +140,7 @@ class Deployment:
                 "osapi_compute_listen": "127.0.0.1",
                 "osapi_compute_workers": self.workers,
                 "reserved_host_memory_mb": 0,
+                "allow_resize_to_same_host": "true",  # there may be one node
                 "vif_plugging_timeout": 0,  # nobody wires the ports of guests that are pretended
             },
             "fake": {"node_count": self.nodes, "vnc_port": 6969},
