@@ -42,7 +42,8 @@ fmt: dev
 docs: dev
 	@for page in lifecycle coverage; do $(PY) tools/$$page.py || exit 1; done
 
-bench: dev
+bench:
+	@sh tools/bootstrap.sh bench
 	@$(PY) tools/bench.py $(ARGS)
 
 tempest: dev

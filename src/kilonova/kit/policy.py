@@ -64,6 +64,7 @@ class Policy:
                 self._scopes[rule.name] = rule.scopes
         self._enforcer.load_rules()
         self._compiled: dict[str, Predicate] = {}
+        self._asked: tuple[Context, Mapping[str, Any]] | None = None
 
     def allows(self, rule: str, context: Context, target: Target) -> bool:
         """The verdict. An unknown rule is nobody's."""
@@ -73,7 +74,14 @@ class Policy:
         predicate = self._compiled.get(rule)
         if predicate is None:
             predicate = self._compiled[rule] = self._compile_rule(rule)
-        return predicate(_credentials(context), target)
+        return predicate(self._credentials(context), target)
+
+    def _credentials(self, context: Context) -> Mapping[str, Any]:
+        """One request asks many times. Threads may take turns: each keeps the pair that it has in hand."""
+        asked = self._asked
+        if asked is None or asked[0] is not context:
+            asked = self._asked = (context, _credentials(context))
+        return asked[1]
 
     def demand(self, rule: str, context: Context, target: Target) -> None:
         """Raises NotAllowed."""

@@ -20,7 +20,7 @@ from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, serve_workers
 from kilonova.kit.options import Configuration
 from kilonova.services import known_options, program
-from kilonova.services.conductor import bell_of
+from kilonova.services.bell import Bell
 from kilonova.services.parts import api_parts, open_store
 from kilonova.services.process import ProcessOptions, bus_of, neighbours
 
@@ -34,7 +34,7 @@ def assemble(configuration: Configuration) -> Application:
     """The application with databases, bus and clients of its own. Raises BadConfiguration, DatabaseUnavailable."""
     bus = bus_of(configuration, configuration.section(ProcessOptions))
     store = open_store(configuration)
-    parts = api_parts(configuration, store, neighbours(configuration), bus, bell_of(bus), SystemClock())
+    parts = api_parts(configuration, store, neighbours(configuration), bus, Bell(bus), SystemClock())
     auth = authenticator(configuration, configuration.section(ApiOptions).auth_strategy)
     return build(parts, auth, policy(configuration))
 

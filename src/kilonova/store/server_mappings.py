@@ -23,6 +23,7 @@ _USER = sa.bindparam("asks_user", type_=_M.user_id.type)
 _GONE = (_M.uuid == sa.bindparam("gone"), _M.counted.is_(sa.true()))
 _COUNTING = sa.select(_M.project_id, _M.cores, _M.ram).where(*_GONE)
 _DISCOUNT = server_mappings.update().where(*_GONE).values(counted=False)
+_ADD = server_mappings.insert()
 _GIVE_BACK = (
     quota_usage.update()
     .where(_U.project_id == _PROJECT)
@@ -141,7 +142,7 @@ def usage(connection: Connection, project_id: str) -> dict[str, int]:
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Map new servers."""
-    connection.execute(server_mappings.insert(), [dict(row) for row in rows])
+    connection.execute(_ADD, [dict(row) for row in rows])
 
 
 def release(connection: Connection, uuid: str) -> None:

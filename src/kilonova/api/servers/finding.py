@@ -1,5 +1,6 @@
 """Finding the server of a path: one query, another project's server is not there, policy asked with its owner."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kilonova.domain.lifecycle import ServerLocked
@@ -26,9 +27,9 @@ class ServerNotFound(NotFound):
 
 
 def find(
-    call: Call, rule: str, *, deleted: bool = False, uuid: str | None = None, service: bool = False
+    call: Call, rule: str, *, deleted: bool = False, uuid: str | None = None, read: Callable[..., Any] = servers.get
 ) -> tuple[Cell, Row]:
-    """The server of the path (``service``: with its host's service) and its cell. Raises ServerNotFound, NotAllowed."""
+    """The server of the path, as ``read`` gives it, and its cell. Raises ServerNotFound, NotAllowed."""
     wanted = uuid or call.params["server_id"]
     if not is_uuid(wanted):
         raise ServerNotFound(uuid=wanted)
@@ -37,7 +38,6 @@ def find(
     if cell is None:
         raise ServerNotFound(uuid=wanted)
     with cell.database.read() as connection:
-        read = servers.get_with_service if service else servers.get
         row = read(connection, wanted, deleted=deleted)
     if row is None:
         raise ServerNotFound(uuid=wanted)

@@ -91,7 +91,7 @@ def detail(call: Call) -> Any:
     rows, more = _rows(call, "os_compute_api:servers:detail:get_all_tenants", NARROW)
     groups = views.groups_of(call, _own(call))
     statuses = host_statuses(call, rows) if "host_status" in groups else {}
-    made = rendering.Rendering(call, views.view_of(call, _own(call), host_status=statuses), groups)
+    made = rendering.Rendering(call, views.DETAIL, views.view_of(call, _own(call), host_status=statuses), groups)
     columns = (*LIGHT, servers.HEAVY_USER_DATA) if "attributes" in groups and call.at_least(3) else LIGHT
     documents = made.documents(rows, lambda missing: _wide(call, missing, columns))
     return _reply(call, documents, "servers/detail", rows if more else ())

@@ -11,7 +11,7 @@ from kilonova.domain.block_device import root_of
 from kilonova.kit import codec
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.operations.rebuild import Rebuild
-from kilonova.store import block_devices
+from kilonova.store import block_devices, servers
 from kilonova.store.cells import Cell
 
 _RULE = "os_compute_api:servers:rebuild"
@@ -42,7 +42,7 @@ def rebuild(call: Call) -> Reply:
         preserve_ephemeral=fields.truth(body.get("preserve_ephemeral", False)),
     )
     finding.acceptor(call).accept(call.context, cell, row, "rebuild", command, values=values)
-    _cell, after = finding.find(call, _RULE, service=True)
+    _cell, after = finding.find(call, _RULE, read=servers.get_with_service)
     shown = {**after, "image_ref": found["id"], "image": codec.text(found)}
     server = document(call, shown, views.REBUILT)
     if call.app.api.enable_instance_password:

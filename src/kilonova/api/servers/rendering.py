@@ -1,7 +1,7 @@
-"""Server documents kept as JSON while their rows do not change: a list renders only what is new to it.
+"""Server documents kept as JSON while their rows do not change: only what is new is rendered.
 
 A row's ``revision`` grows with every change, in whatever process, so a kept document of the same revision is the
-document. What else a document depends on (version, visible groups, link prefix, host status) is part of its key.
+document. What else it depends on (version, visible fields, link prefix, host status, server groups) is in its key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 from kilonova.api.servers import views
 from kilonova.kit import codec
 from kilonova.kit.codec import Fragment
+from kilonova.kit.http.document import Document
 from kilonova.kit.http.endpoint import Call
 
 Row = Mapping[str, Any]
@@ -18,13 +19,13 @@ _KEPT: dict[tuple[Any, ...], tuple[int, bytes]] = {}
 
 
 class Rendering:
-    """The documents of one list."""
+    """The documents of one reply."""
 
-    def __init__(self, call: Call, view: views.View, groups: frozenset[str]) -> None:
-        self._shape = views.DETAIL.compile(call.version, groups)
+    def __init__(self, call: Call, shape: Document, view: views.View, groups: frozenset[str]) -> None:
+        self._shape = shape.compile(call.version, groups)
         self._view = view
         self._admin = call.allow("context_is_admin", {})
-        self._context = (views.DETAIL.step(call.version), groups, view.specs, self._admin, view.flavor_base)
+        self._context = (id(shape), shape.step(call.version), groups, view.specs, self._admin, view.flavor_base)
         self._links = view.self_links("")[0]["href"]
 
     def documents(self, rows: Sequence[Row], load: Callable[[Sequence[str]], Sequence[Row]]) -> list[Fragment]:
@@ -42,7 +43,9 @@ class Rendering:
         return documents
 
     def _key(self, row: Row) -> tuple[Any, ...]:
-        return (row["uuid"], self._view.host_status.get(row["host"] or ""), self._links, *self._context)
+        view, uuid = self._view, row["uuid"]
+        groups = tuple(view.groups.get(uuid, ()))
+        return (uuid, view.host_status.get(row["host"] or ""), groups, self._links, *self._context)
 
     def _render(self, row: Row) -> bytes:
         document = views.finish(self._shape(row, self._view), row)

@@ -1,10 +1,11 @@
 """``GET``, ``PUT`` and ``DELETE /servers/{server_id}``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kilonova.api import fields, notices
 from kilonova.api.microversions import STRICT_ALL
-from kilonova.api.servers import finding, polling, views
+from kilonova.api.servers import finding, polling, rendering, views
 from kilonova.api.servers.listing import host_status_of
 from kilonova.api.servers.schema import UPDATE, shortened
 from kilonova.domain import server as states
@@ -12,6 +13,7 @@ from kilonova.kit.errors import Conflict
 from kilonova.kit.http.document import Document
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.store import server_groups, servers
+from kilonova.store.cells import Cell
 
 _SHOW = "os_compute_api:servers:show"
 _UPDATE = "os_compute_api:servers:update"
@@ -29,19 +31,35 @@ _COLUMNS = {
 def document(call: Call, row: Any, shape: Document) -> dict[str, Any]:
     """One server's document with all that it needs."""
     target = finding.target_of(row)
+    details = _details(call, row, views.groups_of(call, target))
+    found: list[dict[str, Any]] = views.documents(call, [row], shape, target, **details)
+    return found[0]
+
+
+def _details(call: Call, row: Any, seen: frozenset[str]) -> dict[str, Any]:
+    """What a document needs that is not in the server's row."""
     groups: dict[str, list[str]] = {}
     if call.at_least(71) and '"group"' in row["hints"]:  # a server gets into a group by this hint alone
         with call.app.store.api.read() as connection:
             groups[row["uuid"]] = server_groups.of_server(connection, row["uuid"])
-    statuses = host_status_of(call, row) if "host_status" in views.groups_of(call, target) else {}
-    found: list[dict[str, Any]] = views.documents(call, [row], shape, target, host_status=statuses, groups=groups)
-    return found[0]
+    return {"host_status": host_status_of(call, row) if "host_status" in seen else {}, "groups": groups}
 
 
 def show(call: Call) -> Any:
-    """One server; a deleted one is shown to administrators until it is purged."""
-    _cell, row = finding.find(call, _SHOW, service=True)
-    return {"server": document(call, row, views.SHOW)}
+    """One server. Its row is read whole only when there is no document of this revision at hand."""
+    cell, outline = finding.find(call, _SHOW, read=servers.outline)
+    target = finding.target_of(outline)
+    groups = views.groups_of(call, target)
+    view = views.view_of(call, target, **_details(call, outline, groups))
+    made = rendering.Rendering(call, views.SHOW, view, groups).documents([outline], lambda wanted: _whole(cell, wanted))
+    if not made:
+        raise finding.ServerNotFound(uuid=outline["uuid"])
+    return {"server": made[0]}
+
+
+def _whole(cell: Cell, uuids: Sequence[str]) -> list[Any]:
+    with cell.database.read() as connection:
+        return [row for uuid in uuids if (row := servers.get(connection, uuid)) is not None]
 
 
 def update(call: Call) -> Any:
@@ -54,7 +72,7 @@ def update(call: Call) -> Any:
     if values:
         with cell.database.write() as connection:
             servers.update(connection, row["uuid"], {**values, "updated_at": finding.now(call)})
-    _cell, changed = finding.find(call, _UPDATE, service=True)
+    _cell, changed = finding.find(call, _UPDATE, read=servers.get_with_service)
     return {"server": document(call, changed, views.UPDATED)}
 
 

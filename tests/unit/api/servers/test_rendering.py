@@ -7,6 +7,7 @@ import pytest
 from kilonova.api.servers import rendering, views
 from kilonova.api.wiring import ApiOptions, ComputeOptions
 from kilonova.kit import codec
+from kilonova.kit.http.document import Document
 from kilonova.kit.http.endpoint import Call
 from kilonova.store.cell_tables import servers
 
@@ -45,8 +46,10 @@ def narrow(*rows: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in ("uuid", "revision", "host")} for row in rows]
 
 
-def rendered(loader: Loader, rows: Sequence[Mapping[str, Any]], at: Call | None = None) -> list[str]:
-    made = rendering.Rendering(at or call(), views.view_of(at or call(), {}), frozenset())
+def rendered(
+    loader: Loader, rows: Sequence[Mapping[str, Any]], at: Call | None = None, shape: Document = views.DETAIL
+) -> list[str]:
+    made = rendering.Rendering(at or call(), shape, views.view_of(at or call(), {}), frozenset())
     return [codec.text([fragment]) for fragment in made.documents(rows, loader)]
 
 
