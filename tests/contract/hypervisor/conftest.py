@@ -137,13 +137,18 @@ class Libvirtd:
         self._process.wait()
 
 
-@pytest.fixture(scope="session")
-def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Libvirtd]:
+def need_libvirt() -> None:
+    """Skip where no libvirtd of our own can be."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
     for program in ("libvirtd", "qemu-system-x86_64", "qemu-img"):
         if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             pytest.skip(f"needs {program}")
+
+
+@pytest.fixture(scope="session")
+def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Libvirtd]:
+    need_libvirt()
     daemon = Libvirtd(tmp_path_factory.mktemp("libvirtd"))
     try:
         daemon.wait((daemon.home / "uri").exists, "libvirtd did not start")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.hypervisor.conftest import IMAGE, Libvirtd, Shelf, boot_sector
+from tests.contract.hypervisor.conftest import IMAGE, Libvirtd, Shelf, boot_sector, need_libvirt
 
 from kilonova.domain.migration import Aborted
 from kilonova.domain.power import PowerState
@@ -92,8 +92,7 @@ def quiet(_text: str) -> None:
 
 @pytest.fixture
 def pair(tmp_path: Path, shelf: Shelf) -> Iterator[Pair]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
+    need_libvirt()
     state, there = tmp_path / "state", tmp_path / "there"
     instances = state / "instances"
     for folder in (instances, there, tmp_path / "one", tmp_path / "two"):

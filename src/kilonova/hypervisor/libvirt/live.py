@@ -1,5 +1,6 @@
 """Moves of guests that run: libvirt sends them, we watch, push and, when asked, call them off."""
 
+import contextlib
 import functools
 import threading
 import xml.etree.ElementTree as ET  # reads what our own libvirtd wrote
@@ -19,8 +20,9 @@ from kilonova.hypervisor.contracts import (
     Progress,
     Report,
 )
-from kilonova.hypervisor.libvirt.connection import DomainGone, LiveDomain, Migration
+from kilonova.hypervisor.libvirt.connection import LiveDomain, Migration
 from kilonova.hypervisor.libvirt.lifecycle import Lifecycle
+from kilonova.kit.errors import KilonovaError
 
 _POLL_S = 0.2
 _LONGEST_INTERVAL_S = 1.0
@@ -186,9 +188,10 @@ class _Watch:
         return self._aborted
 
     def _counters(self) -> dict[str, int]:
+        """Nothing when it cannot be told: a guest that has just gone has no job, and only the sending's end counts."""
         try:
             return self._domain.job()
-        except DomainGone:
+        except KilonovaError:
             return {}
 
     def _obey(self, *, cancel: bool, force: bool) -> None:
@@ -197,10 +200,14 @@ class _Watch:
             self._domain.abort_job()
         elif force and not self._forced:
             self._forced = True
-            if self._limits.live_migration_permit_post_copy:
-                self._domain.start_post_copy()
-            elif self._domain.power() is PowerState.RUNNING:
-                self._domain.pause()
+            with contextlib.suppress(KilonovaError):  # it may end in this moment
+                self._hurry()
+
+    def _hurry(self) -> None:
+        if self._limits.live_migration_permit_post_copy:
+            self._domain.start_post_copy()
+        elif self._domain.power() is PowerState.RUNNING:
+            self._domain.pause()
 
     def _press(self, seconds: float, counters: dict[str, int]) -> None:
         """More downtime step by step; the action when it takes too long."""
