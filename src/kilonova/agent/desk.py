@@ -75,6 +75,12 @@ class Desk:
             "detach_volume": lambda a: driver.detach_volume(a["uuid"], _volume(a["volume"])),
             "swap_volume": lambda a: driver.swap_volume(a["uuid"], _volume(a["old"]), _volume(a["new"])),
             "extend_volume": lambda a: driver.extend_volume(a["uuid"], _volume(a["volume"]), a["size_gb"]),
+            "snapshot_volume": lambda a: self._able(contracts.VolumeSnapshots).snapshot_volume(
+                a["uuid"], _volume(a["volume"]), a["new_file"]
+            ),
+            "merge_volume": lambda a: self._able(contracts.VolumeSnapshots).merge_volume(
+                a["uuid"], _volume(a["volume"]), a["top"], a["into"]
+            ),
             "attach_nic": lambda a: driver.attach_nic(_spec(a), codec.unpack(a["nic"], contracts.Nic)),
             "detach_nic": lambda a: driver.detach_nic(a["uuid"], a["mac"]),
             "rebuild": lambda a: driver.rebuild(_spec(a), keep_ephemeral=a["keep_ephemeral"], progress=say),

@@ -7,6 +7,7 @@ from typing import cast
 from kilonova.api import (
     aggregate_images,
     aggregates,
+    assisted_snapshots,
     availability_zones,
     extensions,
     external_events,
@@ -112,6 +113,7 @@ MODULES: tuple[ModuleType, ...] = (
     security_groups,
     server_password,
     volume_attachments,
+    assisted_snapshots,
     interfaces,
     multinic,
     external_events,

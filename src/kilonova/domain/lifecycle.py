@@ -354,7 +354,7 @@ LIFECYCLE: Final[dict[str, Transition]] = {row.verb: row for row in _ROWS}
 
 AT_ONCE: Final = frozenset({"change_password"})
 """Verbs that are done while the request waits: the journal only keeps their record."""
-HIDDEN: Final = frozenset({"refresh_network", "extend_volume"})
+HIDDEN: Final = frozenset({"refresh_network", "extend_volume", "assist_snapshot"})
 """Verbs that run beside others: they have no state and are no user's action."""
 
 

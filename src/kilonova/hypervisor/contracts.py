@@ -434,6 +434,26 @@ class Devices(Protocol):
 
 
 @runtime_checkable
+class VolumeSnapshots(Protocol):
+    """Snapshots of volumes that are files, for the volume service; a driver may do without.
+
+    Both raise GuestMissing, GuestBusy, HypervisorFailed, Unsupported for a volume that is no file.
+    """
+
+    def snapshot_volume(self, uuid: str, volume: VolumeDisk, new_file: str) -> Mapping[str, Any]:
+        """The guest writes to ``new_file``, a qcow2 beside the present file, from here on.
+
+        Returns what is new in the data of the volume's connection.
+        """
+
+    def merge_volume(self, uuid: str, volume: VolumeDisk, top: str | None, into: str | None) -> Mapping[str, Any]:
+        """Bring ``top`` into ``into``, files below the present one. Returns as above.
+
+        Without ``into`` the present file takes up all that is above ``top`` (None: everything).
+        """
+
+
+@runtime_checkable
 class Rescue(Protocol):
     """Booting a guest from something else, to repair it."""
 

@@ -34,6 +34,8 @@ RULES = {
     "diagnostics": _rule(set(), {RUNNING, PAUSED}),
     "inject_nmi": _rule(set(), {RUNNING, PAUSED, CRASHED}),
     "set_password": _rule(set(), {RUNNING}),
+    "snapshot_volume": _rule(set(), {RUNNING, PAUSED}),
+    "merge_volume": _rule(set(), {RUNNING, PAUSED}),
 }
 
 

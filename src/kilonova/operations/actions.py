@@ -1,6 +1,7 @@
 """Every verb the journal can run, by name."""
 
 from kilonova.operations import (
+    assist_snapshot,
     attach_interface,
     attach_volume,
     build,
@@ -51,6 +52,7 @@ _ALL = (
     Verb("attach_volume", attach_volume.AttachVolume, attach_volume.run),
     Verb("detach_volume", detach_volume.DetachVolume, detach_volume.run),
     Verb(extend_volume.VERB, extend_volume.ExtendVolume, extend_volume.run),
+    Verb(assist_snapshot.VERB, assist_snapshot.AssistSnapshot, assist_snapshot.run),
     Verb("swap_volume", swap_volume.SwapVolume, swap_volume.run),
     Verb("attach_interface", attach_interface.AttachInterface, attach_interface.run),
     Verb("detach_interface", detach_interface.DetachInterface, detach_interface.run),

@@ -1,10 +1,11 @@
 """What every driver does, whatever it is made of."""
 
+import subprocess
 import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -27,6 +28,7 @@ from kilonova.hypervisor.contracts import (
     Rescue,
     Snapshots,
     VolumeDisk,
+    VolumeSnapshots,
 )
 from kilonova.kit.errors import Unsupported
 
@@ -378,6 +380,37 @@ def test_a_volume_takes_anothers_place_and_grows(world: World) -> None:
     world.driver.extend_volume(spec.uuid, new, 1)
     with pytest.raises(GuestMissing):
         world.driver.extend_volume(str(uuid.uuid4()), new, 1)
+
+
+def test_a_volume_that_is_a_file_is_snapshot_and_merged_again(world: World) -> None:
+    """The volume service makes each new file before it asks; asking twice is asking once."""
+    spec, disk, driver = made(world), volume(world, "base", "b"), world.driver
+    assert isinstance(driver, VolumeSnapshots)
+    world.driver.attach_volume(spec, disk)
+    data: dict[str, Any] = {"device_path": str(world.folder / "base"), "format": "raw"}
+    for name, below in (("first", "base"), ("second", "first")):
+        kind = "raw" if below == "base" else "qcow2"
+        make = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(world.folder / below), "-F", kind]
+        subprocess.run([*make, str(world.folder / name)], check=True)
+        (world.folder / name).chmod(0o666)
+        for _time in range(2):
+            data = dict(driver.snapshot_volume(spec.uuid, at(disk, data), name))
+        assert Path(data["device_path"]).name == name
+        assert data["format"] == "qcow2"
+    for _time in range(2):
+        data = dict(driver.merge_volume(spec.uuid, at(disk, data), "first", "base"))
+    data = dict(driver.merge_volume(spec.uuid, at(disk, data), None, None))
+    assert Path(data["device_path"]).name == "second"
+    world.driver.stop(spec.uuid, 0)
+    with pytest.raises(GuestBusy):
+        driver.merge_volume(spec.uuid, at(disk, data), None, None)
+    world.driver.start(replace(spec, volumes=(at(disk, data),)))
+    with pytest.raises(GuestMissing):
+        driver.snapshot_volume(str(uuid.uuid4()), disk, "third")
+
+
+def at(disk: VolumeDisk, data: dict[str, Any]) -> VolumeDisk:
+    return replace(disk, connection={**disk.connection, "data": data})
 
 
 def test_a_guest_boots_from_a_volume(world: World) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.service.cloud import Cloud, running, wait_for
@@ -11,6 +12,7 @@ from kilonova.clients.cinder.contract import VolumeLimitExceeded, VolumeNotFound
 from kilonova.clients.cinder.facts import Volume
 from kilonova.clients.glance.facts import NewImage
 from kilonova.kit import codec
+from kilonova.store import block_devices
 
 NOTHING = "7a1e6f62-3c44-4c6c-b84b-0d5d3df0e0aa"
 
@@ -417,3 +419,59 @@ def test_volumes_come_along_to_the_shelf_and_back(cloud: Cloud) -> None:
     cloud.until(server, "ACTIVE")
     assert guest_volumes(cloud, server) == {volume.id, late.id}
     assert [a.status for a in cloud.volumes.attachments(server)] == ["attached"] * 2
+
+
+def test_the_volume_service_has_hosts_make_snapshots(cloud: Cloud) -> None:
+    """It asks, is answered at once, and hears later how it went."""
+    server, volume, snapshot = cloud.boot()["id"], cloud.volumes.add(), NOTHING
+    attach(cloud, server, volume.id)
+    wait_for(lambda: status(cloud, volume.id) == "in-use")
+    info = {"snapshot_id": snapshot, "type": "qcow2", "new_file": "overlay", "id": snapshot}
+
+    def asked(volume_id: str, **changes: Any) -> Any:
+        body = {"snapshot": {"volume_id": volume_id, "create_info": {**info, **changes}}}
+        return cloud.call("POST", "/os-assisted-volume-snapshots", body, token="admin:admin")
+
+    def removed(**files: Any) -> int:
+        query = urlencode({"delete_info": codec.text(files)})
+        path = f"/os-assisted-volume-snapshots/{snapshot}?{query}"
+        return int(cloud.call("DELETE", path, token="admin:admin").status_code)
+
+    answer = asked(volume.id)
+    assert answer.json == {"snapshot": {"id": snapshot, "volumeId": volume.id}}
+    wait_for(lambda: (snapshot, "creating 90%") in cloud.volumes.reported)
+    (device,) = devices(cloud, server)
+    assert device.connection_info["data"]["device_path"] == "overlay"
+    assert removed(volume_id=volume.id, file_to_merge="overlay", merge_target_file="base") == 204
+    wait_for(lambda: (snapshot, "deleting 90%") in cloud.volumes.reported)
+
+    cloud.call("POST", f"/servers/{server}/action", {"os-stop": None})
+    cloud.until(server, "SHUTOFF")
+    assert asked(volume.id).status_code == 200
+    wait_for(lambda: (snapshot, "error") in cloud.volumes.reported)
+    assert removed(volume_id=volume.id) == 204
+    wait_for(lambda: (snapshot, "error_deleting") in cloud.volumes.reported)
+
+    wrong: list[dict[str, Any]] = [
+        {"type": "raw"},
+        {"new_file": "../x"},
+        {"new_file": ""},
+        {"more": 1},
+        {"snapshot_id": "x"},
+    ]
+    assert [asked(volume.id, **each).status_code for each in wrong] == [400] * len(wrong)
+    assert asked(NOTHING).status_code == 400
+    assert removed(volume_id=NOTHING) == removed() == removed(volume_id=volume.id, file_to_merge="a/b") == 400
+    bad = cloud.call("DELETE", "/os-assisted-volume-snapshots/x?delete_info=no", token="admin:admin")
+    assert (
+        bad.status_code,
+        cloud.call("DELETE", "/os-assisted-volume-snapshots/x", token="admin:admin").status_code,
+    ) == (
+        400,
+        400,
+    )
+
+
+def devices(cloud: Cloud, server: str) -> list[Any]:
+    with cloud.store.cells[0].database.read() as connection:
+        return [d for d in block_devices.of_server(connection, server) if d.is_volume]

@@ -195,6 +195,14 @@ def _attach_volume(site: Site) -> str:
     return uuid
 
 
+def _snapshot_volume(site: Site) -> str:
+    uuid = _with_volumes(site)
+    info = {"snapshot_id": uuid, "type": "qcow2", "new_file": "overlay"}
+    body = {"snapshot": {"volume_id": _volume_of(site, uuid), "create_info": info}}
+    assert site.call("POST", "/os-assisted-volume-snapshots", body, token="admin:admin").status_code == 200
+    return uuid
+
+
 def _attach_volume_in_vain(site: Site) -> str:
     uuid = _running(site)
     site.faults.fail("attach_volume")
@@ -235,6 +243,7 @@ STORIES: tuple[Story, ...] = (
     Story("build with volumes on the second host", _volumes_on_the_second_host, "active", kind="volumes"),
     Story("build with volumes that no host can do", _failing_with_volumes, "error", kind="volumes"),
     Story("delete with volumes", _delete_with_volumes, "deleted", kind="delete with volumes"),
+    Story("snapshot of a volume by its host", _snapshot_volume, "active", kind="volumes"),
     Story("attach a volume", _attach_volume, "active", kind="attach volume"),
     Story("attach a volume in vain", _attach_volume_in_vain, "active", kind="attach volume"),
     Story("detach a volume", _detach_volume, "active", kind="detach volume"),

@@ -99,6 +99,9 @@ class Cinder(Protocol):
         """Delete the attachment; False when there was none."""
 
     # -- rare --
+    def snapshot_status(self, snapshot_id: str, status: str, progress: str | None = None) -> None:
+        """How far a snapshot that compute makes or removes has come. Raises SnapshotNotFound."""
+
     def migrated(self, old_volume: str, new_volume: str, *, error: bool) -> str:
         """A swap that Cinder asked for is over; returns the id that the volume has from now on."""
 

@@ -199,6 +199,10 @@ class FakeCinder:
         self.reported.append((old_volume, "error" if error else new_volume))
         return old_volume if error else new_volume
 
+    def snapshot_status(self, snapshot_id: str, status: str, progress: str | None = None) -> None:
+        self.interfere("snapshot_status", snapshot_id)
+        self.reported.append((snapshot_id, status if progress is None else f"{status} {progress}"))
+
     def reimage(self, volume_id: str, image_id: str) -> None:
         self.interfere("reimage", volume_id)
         self.set(volume_id, image_metadata={"image_id": image_id})

@@ -122,6 +122,13 @@ class HttpCinder:
         body = {"os-reimage": {"image_id": image_id, "reimage_reserved": True}}
         self._call("POST", f"/volumes/{volume_id}/action", None, body=body, version=_REIMAGE)
 
+    def snapshot_status(self, snapshot_id: str, status: str, progress: str | None = None) -> None:
+        told = {"status": status} if progress is None else {"status": status, "progress": progress}
+        try:
+            self._call("POST", f"/snapshots/{snapshot_id}/action", None, body={"os-update_snapshot_status": told})
+        except RemoteNotFound as error:
+            raise SnapshotNotFound(snapshot_id=snapshot_id) from error
+
     # -- calls --
     def _call(
         self,

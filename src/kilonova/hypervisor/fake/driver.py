@@ -198,6 +198,14 @@ class FakeDriver(FakeMoves):
         self._need("extend_volume", uuid)
         self._hold(uuid, {volume.volume_id: size_gb})
 
+    def snapshot_volume(self, uuid: str, volume: VolumeDisk, new_file: str) -> Mapping[str, Any]:
+        must_act("snapshot_volume", uuid, self._need("snapshot_volume", uuid).power)
+        return {**_data(volume), "device_path": new_file, "format": "qcow2"}
+
+    def merge_volume(self, uuid: str, volume: VolumeDisk, top: str | None, into: str | None) -> Mapping[str, Any]:  # noqa: ARG002  # nothing is stored
+        must_act("merge_volume", uuid, self._need("merge_volume", uuid).power)
+        return _data(volume)
+
     def volumes(self, uuid: str) -> Mapping[str, int]:
         """What a guest has, for those who check."""
         return self._need("volumes", uuid).volumes
@@ -323,3 +331,7 @@ class FakeDriver(FakeMoves):
                 return record.guest()
             booted = call in {"start", "reboot"}
             return self._keep(replace(record, power=to, boots=record.boots + booted))
+
+
+def _data(volume: VolumeDisk) -> dict[str, Any]:
+    return dict(volume.connection.get("data") or {})

@@ -27,6 +27,8 @@ CALLS = frozenset(
         "detach_volume",
         "swap_volume",
         "extend_volume",
+        "snapshot_volume",
+        "merge_volume",
         "attach_nic",
         "cache_image",
         "detach_nic",

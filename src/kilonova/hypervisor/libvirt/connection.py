@@ -430,6 +430,23 @@ class LiveDomain:
                 time.sleep(_JOB_POLL_S)
             self._raw.blockJobAbort(dev, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
+    def divert(self, document: str) -> None:
+        """Let disks be written to other files, which exist, as the snapshot document says."""
+        flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+        with self._errors("snapshot disk"):
+            self._raw.snapshotCreateXML(document, flags | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT)
+
+    def merge(self, dev: str, top: str | None, into: str | None) -> None:
+        """Commit ``top`` into ``into``, or pull what is above ``top`` into the present file. Returns when done."""
+        with self._errors("merge disk"):
+            if not self._raw.blockJobInfo(dev, 0):  # as with copies
+                if into is None:
+                    self._raw.blockRebase(dev, top, 0, 0)
+                else:
+                    self._raw.blockCommit(dev, into, top, 0, 0)
+            while self._raw.blockJobInfo(dev, 0):
+                time.sleep(_JOB_POLL_S)
+
     def resize(self, dev: str, size: int) -> None:
         """Tell the guest of a disk's new size in bytes."""
         with self._errors("resize disk"):

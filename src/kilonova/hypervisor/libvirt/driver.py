@@ -9,9 +9,20 @@ from kilonova.hypervisor.libvirt.live import LiveMover
 from kilonova.hypervisor.libvirt.moves import ColdMover
 from kilonova.hypervisor.libvirt.rescue import Rescuer
 from kilonova.hypervisor.libvirt.snapshots import SnapshotTaker
+from kilonova.hypervisor.libvirt.volume_snapshots import VolumeSnapshotTaker
 
 
-class LibvirtDriver(NodeReporter, ColdMover, LiveMover, DevicePlug, Rescuer, InsideView, SnapshotTaker, ConsoleReader):
+class LibvirtDriver(
+    NodeReporter,
+    ColdMover,
+    LiveMover,
+    DevicePlug,
+    Rescuer,
+    InsideView,
+    SnapshotTaker,
+    VolumeSnapshotTaker,
+    ConsoleReader,
+):
     """QEMU and KVM guests through libvirtd. Implements ``contracts.Driver``; safe for many threads."""
 
     def close(self) -> None:

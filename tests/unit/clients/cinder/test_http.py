@@ -126,13 +126,18 @@ def test_types_are_known_by_name_and_id() -> None:
 
 
 def test_actions() -> None:
-    app = ScriptedApp(Told(200, {"save_volume_id": "v2"}), Told(202))
+    app = ScriptedApp(Told(200, {"save_volume_id": "v2"}), Told(202), Told(202), Told(404, {}))
     cinder = to(app)
 
     assert cinder.migrated("v1", "v2", error=False) == "v2"
     cinder.reimage("v1", "i1")
+    cinder.snapshot_status("s1", "creating", "90%")
+    with pytest.raises(SnapshotNotFound):
+        cinder.snapshot_status("s2", "error")
 
     assert [next(iter(asked.json)) for asked in app.asked] == [
         "os-migrate_volume_completion",
         "os-reimage",
+        "os-update_snapshot_status",
+        "os-update_snapshot_status",
     ]
