@@ -31,6 +31,7 @@ from kilonova.store.cells import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _COUNTED = server_mappings.COUNTED
+_RANDOM = secrets.SystemRandom()
 Plug = Callable[[Work, Row, str, str, int], list[dict[str, Any]]]
 """Makes or binds the server's ports: (work, server, host, zone, attempt) → NICs."""
 
@@ -65,7 +66,7 @@ class NewServers:
     least: int = 1
     most: int = 1
     own_hostname: bool = False
-    reservation_id: str = field(default_factory=lambda: "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(8)))
+    reservation_id: str = field(default_factory=lambda: "r-" + "".join(_RANDOM.choices(_ALPHABET, k=8)))
 
 
 def accept(  # the collaborators of the one call that spans both databases

@@ -27,6 +27,7 @@ _ATTACH_NETWORK_RULE = "os_compute_api:servers:create:attach_network"
 _CERTS_RULE = "os_compute_api:servers:create:trusted_certs"
 _MOST_SERVERS = 1000
 _PASSWORD_ALPHABET = string.ascii_letters + string.digits
+_RANDOM = secrets.SystemRandom()
 
 
 def create(call: Call) -> Reply:
@@ -290,7 +291,7 @@ def _group(call: Call, hints: Mapping[str, Any], count: int) -> str | None:
 def new_password(call: Call) -> str:
     """For users who chose none."""
     length = call.app.compute.password_length
-    return "".join(secrets.choice(_PASSWORD_ALPHABET) for _ in range(length))
+    return "".join(_RANDOM.choices(_PASSWORD_ALPHABET, k=length))
 
 
 ENDPOINTS = (
