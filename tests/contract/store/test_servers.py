@@ -91,8 +91,15 @@ def test_a_server_comes_with_its_hosts_service(databases: Databases) -> None:
         add_servers(connection, server("a", host="h"), server("b", host="H"), server("c"))
         hosts.heartbeat(connection, "h", "nova-compute", "u", LATER)
         found = {uuid: servers.get_with_service(connection, uuid) for uuid in "abc"}
+        for uuid, whole in found.items():
+            outline = servers.outline(connection, uuid)
+            assert outline is not None
+            assert whole is not None
+            assert {"revision", "hints", "service_disabled"} < set(outline) < set(whole)
+            assert all(whole[name] == value for name, value in outline.items())
         servers.mark_deleted(connection, "a", LATER)
         assert servers.get_with_service(connection, "a") is None
+        assert servers.outline(connection, "a") is None
         assert servers.get_with_service(connection, "a", deleted=True) is not None
     seen = {uuid: row and row["service_last_seen"] for uuid, row in found.items()}
     assert seen == {"a": LATER, "b": None, "c": None}
