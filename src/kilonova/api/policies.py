@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from kilonova.kit.options import Configuration
-from kilonova.kit.policy import Policy, Rule, documented
+from kilonova.kit.policy import Policy, Rule, checked, documented
 
 BASE = (
     Rule("context_is_admin", "role:admin", "Decides who is an administrator"),
@@ -86,3 +86,8 @@ def policy(configuration: Configuration, *, policy_file: str | None = None) -> P
 def for_generators() -> list[Any]:
     """What ``oslopolicy-sample-generator --namespace nova`` and its siblings ask for."""
     return documented(rules())
+
+
+def for_checkers() -> Any:
+    """What ``oslopolicy-list-redundant --namespace nova`` and its siblings ask for."""
+    return checked(rules(), "nova")

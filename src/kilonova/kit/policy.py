@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from oslo_config import cfg
 from oslo_policy import _checks, policy
 
 from kilonova.kit.context import Context
@@ -54,14 +55,10 @@ class Policy:
     """Compiled rules. Immutable; make a new one when the file changes."""
 
     def __init__(self, rules: Iterable[Rule], configuration: Configuration, *, policy_file: str | None = None) -> None:
-        self._enforcer = policy.Enforcer(configuration.oslo, policy_file=policy_file)
-        self._enforcer.suppress_deprecation_warnings = True  # a line for each rule says nothing an operator can change
-        self._scopes: dict[str, tuple[str, ...]] = {}
+        known = tuple(rules)
+        self._enforcer = _enforcer(known, configuration.oslo, policy_file)
         scoped = configuration.section(PolicyOptions).enforce_scope
-        for rule in rules:
-            self._enforcer.register_default(_default(rule))
-            if scoped and rule.scopes:
-                self._scopes[rule.name] = rule.scopes
+        self._scopes = {rule.name: rule.scopes for rule in known if scoped and rule.scopes}
         self._enforcer.load_rules()
         self._compiled: dict[str, Predicate] = {}
         self._asked: tuple[Context, Mapping[str, Any]] | None = None
@@ -126,6 +123,16 @@ class Policy:
         return ask
 
 
+def checked(rules: Iterable[Rule], project: str) -> Any:
+    """oslo.policy's own keeper of the rules (``oslo_policy.policy.Enforcer``), for its checkers of policy files.
+
+    They leave what their command line says in oslo.config's global object, and look there for more afterwards; here the
+    usual places of ``project`` are added to it.
+    """
+    cfg.CONF(project=project)
+    return _enforcer(rules, cfg.CONF, None)
+
+
 def documented(rules: Iterable[Rule]) -> list[Any]:
     """The rules as oslo.policy's own, for its generators of sample files; without defaults of older releases."""
     return [_default(replace(rule, older=None)) for rule in rules]
@@ -136,6 +143,14 @@ def policy_path(configuration: Configuration, policy_file: str | None = None) ->
     policy.Enforcer(configuration.oslo)  # declares the option
     found = configuration.oslo.find_file(policy_file or configuration.oslo.oslo_policy.policy_file)
     return None if found is None else Path(found)
+
+
+def _enforcer(rules: Iterable[Rule], conf: Any, policy_file: str | None) -> Any:
+    made = policy.Enforcer(conf, policy_file=policy_file)
+    made.suppress_deprecation_warnings = True  # a line for each rule says nothing an operator can change
+    for rule in rules:
+        made.register_default(_default(rule))
+    return made
 
 
 def _scope(context: Context) -> str:

@@ -121,3 +121,20 @@ def test_generators_of_samples_get_every_rule() -> None:
     found = policies.for_generators()
     assert {rule.name for rule in found} == {rule.name for rule in policies.rules()}
     assert all(rule.deprecated_rule is None for rule in found)
+
+
+def test_checkers_get_the_rules_over_the_file_of_their_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text('"os_compute_api:servers:show": "rule:project_reader_or_admin"\n"os_compute_api:typo": "role:x"\n')
+    (tmp_path / "nova.conf").write_text(f"[oslo_policy]\npolicy_file = {file}\n")
+    monkeypatch.setattr("sys.argv", ["oslopolicy-list-redundant", "--config-file", str(tmp_path / "nova.conf")])
+    enforcer = policies.for_checkers()
+    enforcer.load_rules()
+    known = enforcer.registered_rules
+    assert set(known) == {rule.name for rule in policies.rules()}
+    assert {name: name in known and known[name] == rule for name, rule in enforcer.file_rules.items()} == {
+        "os_compute_api:servers:show": True,
+        "os_compute_api:typo": False,
+    }
