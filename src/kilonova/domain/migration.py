@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kilonova.kit.errors import Conflict, Invalid, NotFound, Unsupported
+from kilonova.kit.errors import Conflict, Invalid, NotFound
 
 RESIZE: Final = "resize"
 COLD: Final = "migration"
@@ -48,12 +48,6 @@ class WrongMigrationState(Invalid):
         "Migration {migration_id} state of instance {uuid} is {state}. "
         "Cannot {action} while the migration is in this state."
     )
-
-
-class HasVolumes(Unsupported):
-    """Volumes do not follow their servers yet (501)."""
-
-    template = "Instance {uuid} has volumes attached: moving servers with volumes is not supported yet"
 
 
 class SameHost(Invalid):

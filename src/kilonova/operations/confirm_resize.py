@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kilonova.domain import server as states
 from kilonova.domain.power import PowerState
+from kilonova.operations import volumes
 from kilonova.operations.moving import Move
 from kilonova.operations.work import Outcome, Work
 
@@ -21,6 +22,7 @@ def run(work: Work, command: Settle) -> Outcome:
     server = work.server()
     move.begin()
     work.step("host", lambda: move.tell(move.source, "let_go", {"uuid": work.uuid}), host=move.source, announce=True)
+    move.use_volumes(volumes.settle)
     work.step("allocations", move.settle_claims)
     work.step("quota", lambda: move.recount(server))
     move.note(status="confirmed")

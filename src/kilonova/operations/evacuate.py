@@ -7,7 +7,7 @@ has is removed by its own agent when it comes back, and only then is the claim t
 from dataclasses import dataclass
 
 from kilonova.domain import server as states
-from kilonova.operations import ports
+from kilonova.operations import ports, volumes
 from kilonova.operations.guests import network_columns
 from kilonova.operations.moving import Move
 from kilonova.operations.work import Outcome, Row, Work
@@ -36,7 +36,8 @@ def run(work: Work, command: Evacuate) -> Outcome:
         forced=command.forced,
         ignore_hosts=frozenset({move.source}),
     )
-    work.on_undo("destination", move.clear_destination(placed["host"]))
+    move.clear_on_undo(placed["host"])
+    move.bring_volumes(placed["host"])
     nics = move.rebind(placed, {})
     after: Row = {**move.server, "host": placed["host"], "node": placed["node"], **network_columns(nics)}
     on = move.ran and not command.stays_off
@@ -45,6 +46,7 @@ def run(work: Work, command: Evacuate) -> Outcome:
     state = work.step("host", lambda: move.ask(placed["host"], "revive", arguments), host=placed["host"], announce=True)
     if on:
         nics = ports.await_active(work, after, nics, 0)
+    move.use_volumes(volumes.settle)
     move.note(status="done")
     values = {"power_state": state["power"], "launched_at": work.now(), "fault": None, **network_columns(nics)}
     return Outcome(vm_state=states.ACTIVE if on else states.STOPPED, values=values)

@@ -8,7 +8,7 @@ from kilonova.clients.neutron.contract import PortBindingFailed
 from kilonova.clients.neutron.facts import PortFacts
 from kilonova.domain.migration import Aborted
 from kilonova.kit import codec
-from kilonova.operations import ports
+from kilonova.operations import ports, volumes
 from kilonova.operations.guests import network_columns
 from kilonova.operations.moving import Move
 from kilonova.operations.work import Outcome, Row, StepFailed, Work
@@ -45,12 +45,15 @@ def run(work: Work, command: LiveMigrate) -> Outcome:
     work.forget(0)
     work.on_undo("record", lambda: move.note(status="error"))
     work.on_undo("allocations", move.settle_claims)
+    if move.has_volumes:
+        work.on_undo("attached", lambda: volumes.settle(work))
     work.on_undo("server", lambda: move.in_error(f"It moved to {placed['host']}, but could not be taken up there"))
     nics = work.step("ports", lambda: move.bound_to(placed["host"]), save=network_columns)
     settled = {"spec": move.spec({**after, **network_columns(nics)}), "token": move.uuid, "plan": plan}
     state = work.step("arrival", lambda: move.ask(placed["host"], "arrived", settled), host=placed["host"])
     leaving = {"uuid": work.uuid, "devices": [nic["devname"] for nic in nics]}
     work.step("source", lambda: move.tell(move.source, "leave", leaving), host=move.source)
+    move.use_volumes(volumes.settle)
     work.step("allocations", move.settle_claims)
     nics = ports.await_active(work, after, nics, 0)
     move.note(status="completed")
@@ -60,7 +63,7 @@ def run(work: Work, command: LiveMigrate) -> Outcome:
 def _prepare(work: Work, move: Move, command: LiveMigrate, placed: Row) -> tuple[Row, Mapping[str, Any]]:
     """Everything is known to fit, and ready on the destination: the server as it will be there, and how to send it."""
     host = placed["host"]
-    work.on_undo("destination", move.clear_destination(host))
+    move.clear_on_undo(host)
 
     def check() -> dict[str, Any]:
         move.note(status="preparing")
@@ -76,6 +79,7 @@ def _prepare(work: Work, move: Move, command: LiveMigrate, placed: Row) -> tuple
         return plan
 
     plan: dict[str, Any] = work.step("check", check, host=host)
+    move.bring_volumes(host)
     nics = _second_bindings(work, move, host)
     after: Row = {**move.server, "host": host, "node": placed["node"], **network_columns(nics)}
     arguments = {"spec": move.spec(after), "token": move.uuid, "plan": plan}

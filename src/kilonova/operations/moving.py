@@ -16,7 +16,7 @@ from kilonova.hypervisor.contracts import HypervisorUnavailable
 from kilonova.kit import codec
 from kilonova.kit.errors import Conflict, KilonovaError, Unavailable
 from kilonova.kit.rpc.contract import NoAnswer
-from kilonova.operations import grouping, ports
+from kilonova.operations import grouping, ports, volumes
 from kilonova.operations.build import over_limit, server_request
 from kilonova.operations.guests import network_columns, specification
 from kilonova.operations.hosts import HostDown
@@ -64,6 +64,7 @@ class Move:
             raise MoveGone(uuid=uuid)
         self.record = record
         self.before: dict[str, Any] = codec.loads(record["before"])
+        self._reached: dict[str, Any] | None = self.before.pop("attachments", None)
         self.server: Row = {**work.server(), **self.before}
         """The server as it was before the move, whatever has been written since."""
 
@@ -199,6 +200,38 @@ class Move:
         except PortBindingFailed as error:
             raise StepFailed(reason=str(error)) from error
 
+    # -- the volumes --
+    @property
+    def has_volumes(self) -> bool:
+        """Some of its disks belong to the volume service."""
+        return bool(self.server["volumes"] != "[]")
+
+    def bring_volumes(self, host: str) -> None:
+        """Step: its volumes exported to ``host`` as well; the record keeps how the source reaches them."""
+
+        def bring() -> None:
+            if self._reached is None:
+                self._reached = volumes.reached(self.work)
+                self.note(before=codec.text({**self.before, "attachments": self._reached}))
+            volumes.bring(self.work, host, [old["attachment_id"] for old in self._reached.values()])
+
+        if self.has_volumes:
+            self.work.step("volumes", bring)
+
+    def bring_volumes_home(self) -> None:
+        """Step: its volumes are reached by the source alone."""
+        if self.has_volumes:
+            self.work.step("volumes", lambda: volumes.bring_home(self.work, self.source, self._reached or {}))
+
+    def use_volumes(self, how: Callable[[Work], None]) -> None:
+        """Step: the guest has its volumes (``volumes.complete_all``), and only there (``volumes.settle``)."""
+        if self.has_volumes:
+            self.work.step("attached", lambda: how(self.work))
+
+    def _volumes_back(self) -> None:
+        if self._reached is not None:
+            volumes.take_back(self.work, self._reached)
+
     # -- hosts --
     def ask(self, host: str, call: str, arguments: Mapping[str, Any]) -> Any:
         """Ask a host that has to be there: one that is down fails the move at once. Raises StepFailed."""
@@ -218,10 +251,12 @@ class Move:
         with contextlib.suppress(HostDown):
             self.work.tools.hosts.ask(host, call, arguments, operation=operation, revokes=revokes)
 
-    def clear_destination(self, host: str) -> Callable[[], None]:
-        """Undo: nothing of this move is left on its destination."""
+    def clear_on_undo(self, host: str) -> None:
+        """On failure nothing of this move is left on its destination, and then its volumes are the source's alone."""
         arguments = {"uuid": self.work.uuid, "token": self.uuid}
-        return lambda: self.tell(host, "abandon", arguments, revoke=True)
+        if self.has_volumes:
+            self.work.on_undo("volumes", self._volumes_back)
+        self.work.on_undo("destination", lambda: self.tell(host, "abandon", arguments, revoke=True))
 
     def spec(self, server: Row, **more: Any) -> dict[str, Any]:
         """The guest's specification by the given columns."""

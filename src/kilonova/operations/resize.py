@@ -11,7 +11,7 @@ from typing import Any
 from kilonova.domain import server as states
 from kilonova.domain.migration import DiskShrinks
 from kilonova.kit import codec
-from kilonova.operations import ports
+from kilonova.operations import ports, volumes
 from kilonova.operations.guests import network_columns
 from kilonova.operations.moving import Move
 from kilonova.operations.power import shutdown_timeout
@@ -38,10 +38,12 @@ def run(work: Work, command: Resize) -> Outcome:
     work.step("quota", lambda: move.recount(_larger(move.server, after)), undo=move.count_back)
     placed = move.place(after, "resize_migrating", requested_host=command.host, ignore_hosts=_ruled_out(move, command))
     _bring_disks(work, move, placed)
+    move.bring_volumes(placed["host"])
     nics = move.rebind(placed, {**command.columns, "task_state": "resize_finish"})
     after = {**after, "host": placed["host"], "node": placed["node"], **network_columns(nics)}
     arguments = {"spec": move.spec(after), "token": move.uuid, "power": move.ran}
     state = work.step("host", lambda: move.ask(placed["host"], "take", arguments), host=placed["host"], announce=True)
+    move.use_volumes(volumes.complete_all)  # the source's attachments stay until the move is confirmed or reverted
     if move.ran:
         nics = ports.await_active(work, after, nics, 0)
     move.note(status="finished")
@@ -52,7 +54,7 @@ def run(work: Work, command: Resize) -> Outcome:
 def _bring_disks(work: Work, move: Move, placed: Row) -> None:
     """Switched off and set aside on the source, its disks lying on the destination."""
     work.on_undo("source", move.back_at_source)
-    work.on_undo("destination", move.clear_destination(placed["host"]))
+    move.clear_on_undo(placed["host"])
 
     def berth() -> Any:
         found = move.ask(placed["host"], "berth", {"uuid": work.uuid, "token": move.uuid})
@@ -86,8 +88,9 @@ def _larger(old: Row, new: Row) -> Row:
 
 
 def _check_disks(old: Row, new: Row) -> None:
-    """Raises DiskShrinks."""
+    """A root disk that is a volume has its own size. Raises DiskShrinks."""
     before, after = codec.loads(old["flavor"]), codec.loads(new["flavor"])
-    for name, disk in (("disk", "The root disk"), ("ephemeral", "The ephemeral disk")):
+    local = (("disk", "The root disk"), ("ephemeral", "The ephemeral disk"))
+    for name, disk in local if old["image_ref"] else local[1:]:
         if after[name] < before[name]:
             raise DiskShrinks(disk=disk, old=before[name], new=after[name])

@@ -12,6 +12,7 @@ def run(work: Work, command: Settle) -> Outcome:
     move = Move(work, command.migration)
     move.begin()
     _leave(work, move)
+    move.bring_volumes_home()
     nics = work.step(
         "ports", lambda: move.bound_to(move.source), save=lambda nics: {**_columns(move), **network_columns(nics)}
     )

@@ -5,7 +5,7 @@ connector (which gives what the host needs to reach it), used by the guest, and 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -223,6 +223,67 @@ def _unknown(work: Work, device: BlockDevice) -> str | None:
         if attachment.volume_id == device.volume_id and attachment.id not in known:
             return str(attachment.id)
     return None
+
+
+# -- moving --
+def reached(work: Work) -> dict[str, dict[str, Any]]:
+    """How the server's host reaches its volumes: volume → ``attachment_id`` and ``connection_info``."""
+    return {
+        str(device.volume_id): {"attachment_id": device.attachment_id, "connection_info": device.connection_info}
+        for device in own(work)
+        if device.attachment_id is not None
+    }
+
+
+def bring(work: Work, host: str, beside: Collection[str]) -> None:
+    """Volumes exported to ``host`` by attachments of their own; those in ``beside`` stay, and no device has them now.
+
+    A new attachment comes before an old one goes: no volume is ever free for others. Raises HostUnreachable.
+    """
+    _release_but(work, beside)  # what a conductor that died has reserved
+    connector = connector_of(work, host)
+    for device in own(work):
+        there = device
+        if device.attachment_id in beside:
+            fresh = work.tools.volumes.reserve(device.volume_id, work.uuid).id
+            there = change(work, device, attachment_id=fresh, connection_info=None)
+        if there.attachment_id is not None and there.connection_info is None:
+            connect(work, there, connector)
+
+
+def take_back(work: Work, before: Mapping[str, Mapping[str, Any]]) -> None:
+    """The devices have the attachments that ``reached`` told of, as far as these are there, and no other stays."""
+    there = {attachment.id for attachment in work.tools.volumes.attachments(work.uuid)}
+    for device in own(work):
+        old = before.get(device.volume_id or "")
+        if old is not None and old["attachment_id"] in there:
+            change(work, device, **old)
+    _release_but(work)
+
+
+def bring_home(work: Work, host: str, before: Mapping[str, Mapping[str, Any]]) -> None:
+    """``take_back``; volumes that came since then are exported to ``host``, where the guest is about to be."""
+    take_back(work, before)
+    old = {each["attachment_id"] for each in before.values()}
+    came = {device.attachment_id for device in own(work) if device.attachment_id} - old
+    if came:
+        bring(work, host, came)
+        complete_all(work)
+        _release_but(work)
+
+
+def settle(work: Work) -> None:
+    """The guest has its volumes where it is; what other hosts had them by goes."""
+    complete_all(work)
+    _release_but(work)
+
+
+def _release_but(work: Work, kept: Collection[str] = ()) -> None:
+    """No attachment stays that no device has, except ``kept``."""
+    known = {device.attachment_id for device in own(work)}.union(kept)
+    for attachment in work.tools.volumes.attachments(work.uuid):
+        if attachment.id not in known:
+            work.tools.volumes.release(attachment.id)
 
 
 def release_all(work: Work) -> None:

@@ -94,7 +94,9 @@ def _owned(world: World, uuid: str, row: Row, nics: int | None) -> list[str]:
         wrong.append(f"it is on {row['host']}, its guests are on {places}")
     flavor = codec.loads(row["flavor"])
     provider = world.providers.get(row["host"])
-    claimed = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"], "DISK_GB": flavor["disk"]}
+    claimed = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"]}
+    if row["image_ref"]:
+        claimed["DISK_GB"] = flavor["disk"]
     if world.allocation(uuid) != {provider: claimed}:
         wrong.append(f"allocated is {world.allocation(uuid)}, not {claimed} of {provider}")
     ports = world.ports(uuid)
@@ -104,20 +106,27 @@ def _owned(world: World, uuid: str, row: Row, nics: int | None) -> list[str]:
     known = {nic["port_id"] for nic in codec.loads(row["network_info"])}
     if known != {port["id"] for port in ports}:
         wrong.append("its ports are not the ones its row names")
-    wrong += _attachments(world, uuid)
+    wrong += _attachments(world, uuid, row)
     wrong += [f"a port is bound to {p['binding:host_id']}" for p in ports if p["binding:host_id"] != row["host"]]
     return wrong
 
 
-def _attachments(world: World, uuid: str) -> list[str]:
-    """A living server has one complete attachment for each of its volumes, and no other."""
+def _attachments(world: World, uuid: str, row: Row) -> list[str]:
+    """A living server has one complete attachment for each volume, and its source's while it waits to be confirmed."""
+    moves = cell_tables.migrations
     with world.store.home.database.read() as connection:
-        devices = block_devices.of_server(connection, uuid)
-    known = {(device.volume_id, device.attachment_id) for device in devices if device.is_volume}
+        devices = [device for device in block_devices.of_server(connection, uuid) if device.is_volume]
+        query = sa.select(moves.c.before).where(moves.c.server_uuid == uuid, moves.c.status == "finished")
+        before = [codec.loads(text).get("attachments", {}) for text in connection.scalars(query)]
+    known = {(device.volume_id, device.attachment_id) for device in devices}
+    known |= {(volume, old["attachment_id"]) for each in before for volume, old in each.items()}
     found = world.volumes.attachments(uuid)
     wrong = [f"attachment {a.id} is {a.status}" for a in found if a.status != "attached"]
     if {(a.volume_id, a.id) for a in found} != known:
         wrong.append(f"its devices are {known}, the volume service has {found}")
+    places = {(device.connection_info or {}).get("data", {}).get("host") for device in devices}
+    if places - {row["host"]}:
+        wrong.append(f"its volumes are exported to {places}")
     return wrong
 
 

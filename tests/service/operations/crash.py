@@ -159,6 +159,15 @@ class Site(Cloud):
         networks = [{"uuid": self.network}]
         return str(self.boot(name, wait=False, networks=networks, block_device_mapping_v2=[made, given])["id"])
 
+    def create_on_volumes(self, name: str = "web") -> str:
+        """Its root disk is a volume, and it has another one."""
+        volume = {"source_type": "volume", "destination_type": "volume"}
+        root = {**volume, "uuid": self.volumes.add(bootable=True).id, "boot_index": 0}
+        data = {**volume, "uuid": self.volumes.add().id}
+        networks = [{"uuid": self.network}]
+        more = {"imageRef": "", "networks": networks, "block_device_mapping_v2": [root, data]}
+        return str(self.boot(name, wait=False, **more)["id"])
+
     def delete(self, uuid: str) -> None:
         assert self.call("DELETE", f"/servers/{uuid}").status_code == 204
 

@@ -103,11 +103,11 @@ def _act(site: Site, uuid: str, action: str, value: object = None) -> str:
 
 
 def _resize(site: Site, uuid: str | None = None) -> str:
-    return _act(site, uuid or _running(site), "resize", {"flavorRef": "2"})
+    return _act(site, uuid or _with_volumes(site), "resize", {"flavorRef": "2"})
 
 
 def _resize_failing(site: Site) -> str:
-    uuid = _running(site)
+    uuid = _with_volumes(site)
     site.faults.fail("take")
     return _resize(site, uuid)
 
@@ -126,18 +126,18 @@ def _delete_resized(site: Site) -> str:
 
 
 def _live(site: Site, uuid: str | None = None) -> str:
-    return _act(site, uuid or _running(site), "os-migrateLive", {"host": None, "block_migration": "auto"})
+    return _act(site, uuid or _with_volumes(site), "os-migrateLive", {"host": None, "block_migration": "auto"})
 
 
 def _live_failing(site: Site) -> str:
-    uuid = _running(site)
+    uuid = _with_volumes(site)
     site.faults.fail("send")
     return _live(site, uuid)
 
 
 def _evacuate(site: Site) -> str:
     """Its host is only thought to be down: what the old host has goes when it reports."""
-    uuid = _running(site)
+    uuid = _with_volumes(site)
     host = server_row(site.world(), uuid)["host"]
     lose(site, host)
     _act(site, uuid, "evacuate", {})

@@ -12,6 +12,7 @@ from tests.service.operations.audit import audit, quota_errors, server_row
 from tests.service.operations.crash import Fuse, Site
 from tests.service.operations.test_hosts_lost import find, lose
 
+from kilonova.clients.cinder.contract import VolumeNotUsable
 from kilonova.operations.accepting import Acceptor
 from kilonova.operations.auto_confirm import confirm_overdue
 
@@ -95,6 +96,90 @@ def test_a_resize_is_reverted(site: Site, server: str) -> None:
     assert records(site, server)[0]["status"] == "reverted"
     assert audit(site.world(), server, "active") == []
     assert quota_errors(site.world()) == []
+
+
+@pytest.fixture
+def on_volumes(site: Site) -> Iterator[str]:
+    """A server that boots from a volume and has another one; nothing of it is left afterwards."""
+    uuid = site.create_on_volumes()
+    site.until(uuid, "ACTIVE")
+    yield uuid
+    site.faults.clear()
+    site.volumes.interfere = lambda _call, _id: None
+    site.delete(uuid)
+    site.until_gone(uuid)
+    site.settle(uuid)
+    assert audit(site.world(), uuid, "deleted") == []
+
+
+def _exported(site: Site, uuid: str) -> dict[str, set[str]]:
+    """Host → volumes that the volume service has exported to it."""
+    found: dict[str, set[str]] = {}
+    for listed in site.volumes.attachments(uuid):
+        attachment = site.volumes.attachment(listed.id)
+        found.setdefault(attachment.connection_info["data"]["host"], set()).add(attachment.volume_id)
+    return found
+
+
+def _volumes(site: Site, uuid: str) -> set[str]:
+    listed = site.call("GET", f"/servers/{uuid}/os-volume_attachments").json["volumeAttachments"]
+    return {entry["volumeId"] for entry in listed}
+
+
+def test_volumes_follow_every_move(site: Site, on_volumes: str) -> None:
+    ids, first = _volumes(site, on_volumes), server_row(site.world(), on_volumes)["host"]
+    second = moved(site, on_volumes, "resize", {"flavorRef": "3"})
+    assert _exported(site, on_volumes) == {first: ids, second: ids}
+    assert set(site.hosts[second].driver.volumes(on_volumes)) == ids
+    assert audit(site.world(), on_volumes, "resized") == []
+    assert moved(site, on_volumes, "revertResize", status="ACTIVE") == first
+    assert _exported(site, on_volumes) == {first: ids}
+    moved(site, on_volumes, "migrate")
+    moved(site, on_volumes, "confirmResize", status="ACTIVE")
+    assert _exported(site, on_volumes) == {second: ids}
+    assert live(site, on_volumes).status_code == 202
+    site.settle(on_volumes)
+    assert _exported(site, on_volumes) == {first: ids}
+    assert audit(site.world(), on_volumes, "active") == []
+    lose(site, first)
+    moved(site, on_volumes, "evacuate", {}, status="SHUTOFF")
+    assert _exported(site, on_volumes) == {second: ids}
+    find(site, first)
+    wait_for(lambda: records(site, on_volumes)[0]["status"] == "completed")
+    assert audit(site.world(), on_volumes, "stopped") == []
+
+
+def test_volumes_that_came_and_went_while_a_move_waits(site: Site, on_volumes: str) -> None:
+    first = server_row(site.world(), on_volumes)["host"]
+    moved(site, on_volumes, "migrate")
+    path = f"/servers/{on_volumes}/os-volume_attachments"
+    gone = str(site.call("GET", path).json["volumeAttachments"][1]["volumeId"])
+    assert site.call("DELETE", f"{path}/{gone}").status_code == 202
+    site.settle(on_volumes)
+    body = {"volumeAttachment": {"volumeId": site.volumes.add().id}}
+    assert site.call("POST", path, body).status_code == 202
+    site.settle(on_volumes)
+    assert moved(site, on_volumes, "revertResize", status="ACTIVE") == first
+    assert _exported(site, on_volumes) == {first: _volumes(site, on_volumes)}
+    assert site.volumes.get(None, gone).status == "available"
+    assert audit(site.world(), on_volumes, "active") == []
+
+
+@pytest.mark.parametrize("call", ["reserve", "connect"])
+def test_a_volume_that_cannot_follow_ends_the_move(site: Site, on_volumes: str, call: str) -> None:
+    first, attached = server_row(site.world(), on_volumes)["host"], site.volumes.attachments(on_volumes)
+
+    def interfere(name: str, _id: str) -> None:
+        if name == call:
+            raise VolumeNotUsable(reason="not today")
+
+    site.volumes.interfere = interfere
+    for action, value in (("os-migrateLive", {"host": None, "block_migration": "auto"}), ("migrate", None)):
+        assert act(site, on_volumes, action, value).status_code == 202
+        site.settle(on_volumes)
+        assert server_row(site.world(), on_volumes)["host"] == first
+        assert site.volumes.attachments(on_volumes) == attached
+        assert audit(site.world(), on_volumes, "active") == []
 
 
 def test_a_stopped_server_stays_off(site: Site, server: str) -> None:

@@ -24,7 +24,7 @@ from kilonova.operations.evacuate import Evacuate
 from kilonova.operations.live_migrate import LiveMigrate
 from kilonova.operations.moving import KEPT
 from kilonova.operations.resize import Resize
-from kilonova.store import block_devices, flavors, hosts, moves, server_mappings
+from kilonova.store import flavors, hosts, moves, server_mappings
 from kilonova.store import operations as journal_rows
 from kilonova.store.cells import Cell
 
@@ -66,15 +66,6 @@ def _ready(call: Call, rule: str, verb: str) -> tuple[Cell, Row]:
     return cell, row
 
 
-def _movable(call: Call, rule: str, verb: str) -> tuple[Cell, Row]:
-    """The server, if it may set out now. Raises HasVolumes, and what ``_ready`` raises."""
-    cell, row = _ready(call, rule, verb)
-    with cell.database.read() as connection:
-        if any(device.is_volume for device in block_devices.of_server(connection, row["uuid"])):
-            raise kinds.HasVolumes(uuid=row["uuid"])
-    return cell, row
-
-
 def _flavor_numbers(call: Call, flavor_id: str) -> int | None:
     """The row number of a flavor, which may be gone."""
     with call.app.store.api.read() as connection:
@@ -86,7 +77,7 @@ def _flavor_numbers(call: Call, flavor_id: str) -> int | None:
 
 def resize(call: Call) -> None:
     """To another flavor. Raises Invalid for one that cannot be, OverLimit (403)."""
-    cell, row = _movable(call, _RULES + "resize", "resize")
+    cell, row = _ready(call, _RULES + "resize", "resize")
     body = call.body
     flavor = _new_flavor(call, str(body["flavorRef"]), row)
     columns = flavor_columns(flavor, local_root=bool(row["image_ref"]))
@@ -144,7 +135,7 @@ def _check_quota(call: Call, row: Row, columns: Mapping[str, Any]) -> None:
 
 def migrate(call: Call) -> None:
     """To another host, switched off; from 2.56 to one that the caller names."""
-    cell, row = _movable(call, _MOVES + "migrate", "migrate")
+    cell, row = _ready(call, _MOVES + "migrate", "migrate")
     host = (call.body or {}).get("host") if call.at_least(56) else None
     if host is not None:
         call.demand(_MOVES + "migrate:host", finding.target_of(row))
@@ -189,7 +180,7 @@ def _settle(call: Call, verb: str, status: str) -> None:
 
 def migrate_live(call: Call) -> None:
     """While it runs. Below 2.34 the reply waits for the checks of both hosts."""
-    cell, row = _movable(call, _MOVES + "migrate_live", "live_migrate")
+    cell, row = _ready(call, _MOVES + "migrate_live", "live_migrate")
     body, host = call.body, call.body["host"]
     if host is not None:
         call.demand(_MOVES + "migrate_live:host", finding.target_of(row))
@@ -243,7 +234,7 @@ def _await_checks(cell: Cell, uuid: str, migration: str) -> None:
 
 def evacuate(call: Call) -> Reply:
     """From a host that is down. Raises HostInUse, Invalid."""
-    cell, row = _movable(call, "os_compute_api:os-evacuate", "evacuate")
+    cell, row = _ready(call, "os_compute_api:os-evacuate", "evacuate")
     body, host = call.body, call.body.get("host")
     if host is not None:
         _check_host(cell, row, host)

@@ -175,6 +175,8 @@ class Migration:
     address: str | None = None
     """URI for the data itself; None lets the destination say."""
     block: bool = False
+    copied: tuple[str, ...] = ()
+    """Which disks a block migration copies (``vda``); none named: all that are not read-only."""
     tunnelled: bool = False
     tls: bool = False
     post_copy: bool = False
@@ -207,6 +209,8 @@ class Migration:
             found[libvirt.VIR_MIGRATE_PARAM_URI] = self.address
         if self.bandwidth:
             found[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = self.bandwidth
+        if self.block and self.copied:
+            found[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = list(self.copied)
         if self.connections > 1:
             found[libvirt.VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS] = self.connections
         return found

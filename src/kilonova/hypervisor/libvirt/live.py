@@ -19,9 +19,14 @@ from kilonova.hypervisor.contracts import (
     Nic,
     Progress,
     Report,
+    VolumeDisk,
 )
+from kilonova.hypervisor.libvirt.builders.volumes import source_of
 from kilonova.hypervisor.libvirt.connection import LiveDomain, Migration
 from kilonova.hypervisor.libvirt.lifecycle import Lifecycle
+from kilonova.hypervisor.libvirt.options import DriverOptions
+from kilonova.hypervisor.libvirt.xml import domain as xml
+from kilonova.hypervisor.libvirt.xml.tree import read, write
 from kilonova.kit.errors import KilonovaError
 
 _POLL_S = 0.2
@@ -37,8 +42,8 @@ class LiveMover(Lifecycle):
         domain = self.need(spec.uuid)
         power = domain.power()
         shared = berth.path == str(self.options.instances) and (self.options.instances / berth.probe).exists()
-        copied = not shared if block is None else block
         sizes = self._sizes(spec.uuid)
+        copied = not shared if block is None or not sizes else block
         objections = (
             (power not in {PowerState.RUNNING, PowerState.PAUSED}, "it does not run"),
             (berth.arch != self.arch, f"that is {berth.arch}, this {self.arch}"),
@@ -107,11 +112,13 @@ class LiveMover(Lifecycle):
     def _migration(self, domain: LiveDomain, spec: GuestSpec, plan: LivePlan) -> Migration:
         limits = self.options.libvirt
         address = plan.berth.live_address
+        document, copied = there(domain.portable(), spec, self.options)
         return Migration(
-            document=rebridged(domain.portable(), spec.nics),
-            persistent=rebridged(domain.portable(inactive=True), spec.nics),
+            document=document,
+            persistent=there(domain.portable(inactive=True), spec, self.options)[0],
             address=f"tcp://{address}" if address and not limits.live_migration_tunnelled else None,
-            block=plan.block,
+            block=plan.block and bool(plan.disks),  # a guest of volumes alone has nothing to copy
+            copied=copied if spec.volumes else (),
             tunnelled=limits.live_migration_tunnelled,
             tls=limits.live_migration_with_native_tls,
             post_copy=limits.live_migration_permit_post_copy,
@@ -226,13 +233,36 @@ class _Watch:
             self._domain.unpause()
 
 
-def rebridged(document: str, nics: tuple[Nic, ...]) -> str:
-    """The domain's XML with its NICs on the bridges of the destination."""
+def there(document: str, spec: GuestSpec, options: DriverOptions) -> tuple[str, tuple[str, ...]]:
+    """The domain's XML as ``spec``, of the destination, wants it; and the devices of its disks that are no volumes."""
     tree: Any = ET.fromstring(document)  # noqa: S314  # see the import
+    _rebridge(tree, spec.nics)
+    volumes = {volume.volume_id: volume for volume in spec.volumes}
+    local = []
+    for disk in tree.iter("disk"):
+        volume = volumes.get(disk.findtext("serial"))
+        if volume is not None:
+            _export(disk, volume, options)
+        elif disk.get("device", "disk") == "disk":
+            local.append(disk.find("target").get("dev"))
+    return ET.tostring(tree, encoding="unicode"), tuple(local)
+
+
+def _export(disk: Any, volume: VolumeDisk, options: DriverOptions) -> None:
+    """The disk's source as the destination reaches the volume. Raises ConnectionUnsupported."""
+    source, kind = source_of(options, volume)
+    if source != read(xml.Disk, ET.tostring(disk, encoding="unicode")).source:
+        disk.set("type", kind)
+        old = disk.find("source")
+        place = list(disk).index(old)
+        disk.remove(old)
+        disk.insert(place, ET.fromstring(write(source)))  # noqa: S314  # our own
+
+
+def _rebridge(tree: Any, nics: tuple[Nic, ...]) -> None:
     bridges = {nic.mac.lower(): nic.bridge for nic in nics if nic.bridge}
     for interface in tree.iter("interface"):
         mac, source = interface.find("mac"), interface.find("source")
         bridge = bridges.get(mac.get("address", "").lower()) if mac is not None else None
         if bridge and source is not None and source.get("bridge"):
             source.set("bridge", bridge)
-    return ET.tostring(tree, encoding="unicode")
