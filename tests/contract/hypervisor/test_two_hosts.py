@@ -14,7 +14,7 @@ from tests.contract.hypervisor.conftest import IMAGE, Libvirtd, Shelf, boot_sect
 
 from kilonova.domain.migration import Aborted
 from kilonova.domain.power import PowerState
-from kilonova.hypervisor.contracts import Berth, CannotMove, GuestMissing, GuestSpec, ImageFacts, LivePlan
+from kilonova.hypervisor.contracts import Berth, CannotMove, GuestMissing, GuestSpec, ImageFacts, LivePlan, VolumeDisk
 from kilonova.hypervisor.libvirt.driver import LibvirtDriver
 from kilonova.hypervisor.libvirt.images.transport import LocalTransport, Transport
 from kilonova.hypervisor.libvirt.options import DriverOptions, GuestDisplayOptions, LibvirtOptions, StorageOptions
@@ -90,10 +90,32 @@ def quiet(_text: str) -> None:
     """Nobody listens."""
 
 
+def volume(path: Path) -> VolumeDisk:
+    """A volume that a host has as the device ``path``."""
+    connection = {"driver_volume_type": "local", "data": {"device_path": str(path)}}
+    return VolumeDisk(volume_id="44444444-2222-4333-8444-555555555555", connection=connection, device_name="/dev/vdb")
+
+
 @pytest.fixture
-def pair(tmp_path: Path, shelf: Shelf) -> Iterator[Pair]:
+def state(tmp_path: Path) -> Iterator[Path]:
+    """Both hosts' directory, with a block device that each knows by another name."""
     need_libvirt()
-    state, there = tmp_path / "state", tmp_path / "there"
+    found, image = tmp_path / "state", tmp_path / "image"
+    found.mkdir()
+    image.write_bytes(bytes(1024**2))
+    made = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip("needs a loop device")
+    device = made.stdout.strip()
+    for name in ("volume", "volume-there"):
+        (found / name).symlink_to(device)
+    yield found
+    subprocess.run(["losetup", "-d", device], check=True)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, state: Path, shelf: Shelf) -> Iterator[Pair]:
+    there = tmp_path / "there"
     instances = state / "instances"
     for folder in (instances, there, tmp_path / "one", tmp_path / "two"):
         folder.mkdir(parents=True)
@@ -141,6 +163,7 @@ def _pair(one: Libvirtd, two: Libvirtd, shelf: Shelf, state: Path, there: Path) 
         root_gb=1,
         image=ImageFacts(id=IMAGE, disk_format="raw", size=512),
     )
+    spec = replace(spec, volumes=(volume(state / "volume"),))
     first.create(spec, quiet)
     settings = {"uri": two.uri, "state": str(state), "shelf": str(shelf.folder)}
     return Pair(first, two, settings, there, spec)
@@ -148,7 +171,8 @@ def _pair(one: Libvirtd, two: Libvirtd, shelf: Shelf, state: Path, there: Path) 
 
 def test_a_guest_moves_cold_and_grows_and_comes_back_and_moves_live(pair: Pair) -> None:
     first, spec = pair.first, pair.spec
-    bigger = replace(spec, memory_mb=48, root_gb=2)
+    far = (volume(first.options.state_path / "volume-there"),)
+    bigger = replace(spec, memory_mb=48, root_gb=2, volumes=far)
     # cold, reverted
     first.give(spec, pair.berth(), TOKEN, 0)
     assert pair.second("take", spec=bigger, token=TOKEN, power=True)["power"] == PowerState.RUNNING
@@ -156,12 +180,13 @@ def test_a_guest_moves_cold_and_grows_and_comes_back_and_moves_live(pair: Pair) 
     pair.second("abandon", uuid=UUID, token=TOKEN)
     assert not (pair.there / UUID).exists()
     assert first.take_back(spec, TOKEN, power=True).power is PowerState.RUNNING
-    # live, with its disks
+    # live, with its disks but not its volume
     berth = pair.berth()
     plan = first.check(spec, berth, block=None, over_commit=True)
     assert plan.block
     with pytest.raises(CannotMove, match="shared storage"):
         first.check(spec, berth, block=False, over_commit=True)
+    spec = pair.spec = replace(spec, volumes=far)
     pair.second("prepare", spec=spec, token=TOKEN, plan=plan)
     _abort(pair, plan)
     told: list[Mapping[str, Any]] = []
@@ -174,6 +199,8 @@ def test_a_guest_moves_cold_and_grows_and_comes_back_and_moves_live(pair: Pair) 
     assert any("memory_remaining" in counters for counters in told)  # a small guest is gone before there is more to say
     arrived = pair.second("arrived", spec=spec, token=TOKEN, plan=plan)
     assert arrived["power"] == PowerState.RUNNING
+    programs = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(first.options.state_path / "volume-there") in programs
     first.leave(UUID, ())
     with pytest.raises(GuestMissing):
         first.state(UUID)
