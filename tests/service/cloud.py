@@ -16,6 +16,7 @@ from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.glance.fake import FakeGlance
 from kilonova.clients.ironic.fake import FakeNodes
 from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.manila.fake import FakeManila
 from kilonova.clients.neutron.fake import FakeNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
 from kilonova.clients.placement.http import HttpPlacement
@@ -94,7 +95,14 @@ class Cloud:
         sessions = Sessions(self.configuration, {PLACEMENT_URL: self._as_admin})
         self.resources = HttpPlacement(neighbour(sessions, "placement"))
         self.volumes = FakeCinder()
-        others = Neighbours(images=self.images, networks=self.networks, resources=self.resources, volumes=self.volumes)
+        self.shares = FakeManila()
+        others = Neighbours(
+            images=self.images,
+            networks=self.networks,
+            resources=self.resources,
+            volumes=self.volumes,
+            shares=self.shares,
+        )
         self.notices: Notices = Recorded() if self.listened else Silent()
         self.tools = tools_of(self.configuration, self.store, self.bus, others, notices=self.notices)
         self.conductor = Conductor(self.tools, self.bus, "host1")
@@ -109,6 +117,7 @@ class Cloud:
             networks=self.networks,
             resources=self.resources,
             volumes=self.volumes,
+            shares=self.shares,
             notices=self.notices,
             placer=self.tools.chooser,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),

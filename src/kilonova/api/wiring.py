@@ -160,6 +160,8 @@ class Compute:
     disks: DiskOptions = field(default_factory=DiskOptions)
     volumes: Any = None
     """clients.cinder contract."""
+    shares: Any = None
+    """clients.manila contract."""
     limits: Any = None
     """clients.keystone.limits, where limits are unified."""
     nodes: Any = None

@@ -240,6 +240,22 @@ _ROWS: Final = (
         event="compute_swap_volume",
     ),
     Transition(
+        verb="attach_share",
+        allowed=frozenset({states.STOPPED}),
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_allow_share",
+    ),
+    Transition(
+        verb="detach_share",
+        allowed=frozenset({states.STOPPED}),
+        during=None,
+        after=None,
+        on_failure=None,
+        event="compute_deny_share",
+    ),
+    Transition(
         verb="attach_interface",
         allowed=_PLUGGABLE,
         during=None,
@@ -352,6 +368,8 @@ _ROWS: Final = (
 
 LIFECYCLE: Final[dict[str, Transition]] = {row.verb: row for row in _ROWS}
 
+NOT_WITH_SHARES: Final = frozenset({"resize", "migrate", "live_migrate", "evacuate", "shelve", "suspend", "rescue"})
+"""Verbs that would part a server from the host which is let in, or from memory that can be shared."""
 AT_ONCE: Final = frozenset({"change_password"})
 """Verbs that are done while the request waits: the journal only keeps their record."""
 HIDDEN: Final = frozenset({"refresh_network", "extend_volume", "assist_snapshot"})

@@ -147,6 +147,17 @@ class VolumeDisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestShare:
+    """A file system of the share service, which the host mounts and the guest sees."""
+
+    share_id: str
+    tag: str
+    """By which the guest mounts it."""
+    export: str
+    """``10.0.0.50:/mnt/foo``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
     """Everything a host needs to make, remake or start a guest."""
 
@@ -167,6 +178,7 @@ class GuestSpec:
     image: ImageFacts | None = None
     nics: tuple[Nic, ...] = ()
     volumes: tuple[VolumeDisk, ...] = ()
+    shares: tuple[GuestShare, ...] = ()
     config_drive: Mapping[str, str] | None = None
     """Files of the config drive, path → base64 content; None means no drive."""
     node: str | None = None

@@ -11,9 +11,9 @@ from kilonova.domain import lifecycle
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context, system
-from kilonova.kit.errors import NotFound
+from kilonova.kit.errors import Conflict, NotFound
 from kilonova.store import operations as journal_rows
-from kilonova.store import server_lists, servers
+from kilonova.store import server_lists, servers, shares
 from kilonova.store.cells import Cell, Store
 
 Row = Mapping[str, Any]
@@ -24,6 +24,12 @@ _RACES = 10
 @dataclass(frozen=True)
 class NoFields:
     """The command of a verb that needs to know nothing but its server."""
+
+
+class HasShares(Conflict):
+    """What cannot be done with shares (409)."""
+
+    template = "Cannot '{action}' instance {uuid} while it has shares"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,8 @@ class Acceptor:
         A server that is being worked on may change state just now: as long as the verb is allowed in the new state,
         too, the change is not the caller's concern.
         """
+        if verb in lifecycle.NOT_WITH_SHARES:
+            _demand_no_shares(cell, server["uuid"], verb)
         seen = server
         for _try in range(_RACES):
             row = lifecycle.check(verb, seen["uuid"], seen["vm_state"], seen["task_state"])
@@ -140,3 +148,10 @@ def accept_idle(store: Store, acceptor: Acceptor, verb: str, vm_state: str, afte
                 acceptor.accept(system(), cell, row, verb)
                 accepted += 1
     return accepted
+
+
+def _demand_no_shares(cell: Cell, uuid: str, verb: str) -> None:
+    """Raises HasShares."""
+    with cell.database.read() as connection:
+        if shares.of_server(connection, uuid):
+            raise HasShares(action=lifecycle.LIFECYCLE[verb].action_name, uuid=uuid)

@@ -61,6 +61,10 @@ def _of_device(work: Work, command: Row) -> str | None:
     return volume
 
 
+def _share(_work: Work, _row: Row, command: Row) -> Mapping[str, Any]:
+    return {"share_id": command["share_id"]}
+
+
 def _new_flavor(_work: Work, row: Row, command: Row) -> Mapping[str, Any]:
     after = {**row, **command["columns"]}
     return {"new_flavor": servers.flavor_as_built(after["flavor_id"], codec.loads(after["flavor"]))}
@@ -97,6 +101,8 @@ _EVENTS: Final = {
     "attach_volume": Event("volume_attach", "InstanceActionVolumePayload", _volume, tells_failure=True),
     "detach_volume": Event("volume_detach", "InstanceActionVolumePayload", _volume),
     "swap_volume": Event("volume_swap", "InstanceActionVolumeSwapPayload", _swap, tells_failure=True),
+    "attach_share": Event("share_attach", "InstanceActionSharePayload", _share, tells_failure=True),
+    "detach_share": Event("share_detach", "InstanceActionSharePayload", _share, tells_failure=True),
     "confirm_resize": Event("resize_confirm"),
     "revert_resize": Event("resize_revert"),
     "evacuate": Event("rebuild", "InstanceActionRebuildPayload", _certificates, tells_failure=True),

@@ -5,7 +5,7 @@ import logging
 
 from kilonova.domain.migration import OPEN
 from kilonova.kit.errors import KilonovaError
-from kilonova.operations import ports, volumes
+from kilonova.operations import attach_share, ports, volumes
 from kilonova.operations.accepting import NoFields
 from kilonova.operations.guests import devices_of
 from kilonova.operations.hosts import HostDown
@@ -30,6 +30,8 @@ def run(work: Work, command: NoFields) -> Outcome:
         work.step("host", lambda: destroy_on(work, host), host=host, announce=True, repeatable=True)
     if devices_of(work, work.uuid):
         work.step("volumes", lambda: volumes.give_back(work), repeatable=True)
+    if found := attach_share.all_of(work):
+        work.step("shares", lambda: attach_share.give_back(work, found), repeatable=True)
     work.step("ports", lambda: ports.release(work, server), repeatable=True)
     work.step("allocations", lambda: tools.chooser.release(work.uuid), repeatable=True)
     if server["shelved_image"]:

@@ -6,10 +6,10 @@ from typing import Any
 from kilonova.clients.glance.facts import Image
 from kilonova.domain import guest_data
 from kilonova.domain.block_device import BlockDevice
-from kilonova.hypervisor.contracts import GuestSpec, ImageFacts, Nic, VolumeDisk
+from kilonova.hypervisor.contracts import GuestShare, GuestSpec, ImageFacts, Nic, VolumeDisk
 from kilonova.kit import codec
 from kilonova.operations.work import Row, Tools, Work
-from kilonova.store import block_devices
+from kilonova.store import block_devices, shares
 
 
 def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> dict[str, Any]:
@@ -39,11 +39,22 @@ def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> 
         image=image_facts(image),
         nics=tuple(codec.unpack(nic, Nic) for nic in nics),
         volumes=tuple(disk(device) for device in devices if device.is_volume and device.connection_info),
+        shares=_shares(work, server["uuid"]),
         config_drive=drive,
         node=server["node"],
     )
     packed: dict[str, Any] = codec.pack(spec)
     return packed
+
+
+def _shares(work: Work, server_uuid: str) -> tuple[GuestShare, ...]:
+    with work.cell.database.read() as connection:
+        found = shares.of_server(connection, server_uuid)
+    return tuple(
+        GuestShare(share_id=row["share_id"], tag=row["tag"], export=row["export_location"])
+        for row in found
+        if row["status"] in ("inactive", "active")
+    )
 
 
 def devices_of(work: Work, server_uuid: str) -> list[BlockDevice]:

@@ -2,6 +2,7 @@
 
 from kilonova.domain import server as states
 from kilonova.operations.accepting import NoFields
+from kilonova.operations.attach_share import turn
 from kilonova.operations.power import on_host, shutdown_timeout
 from kilonova.operations.work import Outcome, Work
 
@@ -10,4 +11,6 @@ def run(work: Work, command: NoFields) -> Outcome:
     """Off, whatever the guest thinks of it."""
     del command
     server = work.server()
-    return on_host(work, "stop", {"uuid": work.uuid, "timeout": shutdown_timeout(work, server)}, states.STOPPED)
+    outcome = on_host(work, "stop", {"uuid": work.uuid, "timeout": shutdown_timeout(work, server)}, states.STOPPED)
+    turn(work, "active", "inactive")
+    return outcome

@@ -74,6 +74,9 @@ class Tools:
     networks: Any = None
     resources: Any = None
     volumes: Any = None
+    shares: Any = None
+    share_timeout: int = 10
+    """``[manila] share_apply_policy_timeout``: seconds until a rule of access is in force."""
     chooser: Any = None
     """operations.placing.Chooser."""
     metadata: Any = None

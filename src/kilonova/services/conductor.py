@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from kilonova.clients.keystone.neighbours import ManilaOptions
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
@@ -63,6 +64,8 @@ def tools_of(
         networks=others.networks,
         resources=others.resources,
         volumes=others.volumes,
+        shares=others.shares,
+        share_timeout=configuration.section(ManilaOptions).share_apply_policy_timeout,
         chooser=placer,
         metadata=vendor_data.guest_options(configuration, options.dhcp_domain),
         options=options,

@@ -62,6 +62,7 @@ def api_parts(
         networks=others.networks,
         resources=others.resources,
         volumes=others.volumes,
+        shares=others.shares,
         nodes=others.nodes,
         notices=notices_of(configuration),
         limits=others.limits,

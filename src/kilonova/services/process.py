@@ -10,6 +10,7 @@ from kilonova.clients.glance.http import HttpGlance
 from kilonova.clients.ironic.http import HttpNodes
 from kilonova.clients.keystone.limits import HttpLimits, UnifiedLimitsOptions
 from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.manila.http import HttpManila
 from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.clients.neutron.neutron import ApiNeutron
 from kilonova.clients.placement.http import HttpPlacement
@@ -48,6 +49,7 @@ class Neighbours:
     networks: Any
     resources: Any
     volumes: Any = None
+    shares: Any = None
     nodes: Any = None
     limits: Any = None
     """clients.keystone.limits, where limits are unified."""
@@ -70,6 +72,7 @@ def neighbours(configuration: Configuration, mounts: Mapping[str, Any] | None = 
         networks=ApiNeutron(HttpNetworkApi(neighbour(sessions, "neutron"))),
         resources=HttpPlacement(neighbour(sessions, "placement")),
         volumes=HttpCinder(neighbour(sessions, "cinder")),
+        shares=HttpManila(neighbour(sessions, "manila")),
         nodes=HttpNodes(neighbour(sessions, "ironic")),
         limits=_limits(configuration, sessions),
     )

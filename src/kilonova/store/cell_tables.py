@@ -81,6 +81,23 @@ servers = sa.Table(
     sa.Index("servers_task", "task_state", "deleted"),
 )
 
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("server_uuid", Uuid, nullable=False),
+    sa.Column("share_id", Uuid, nullable=False),
+    sa.Column("status", word(20), nullable=False),
+    sa.Column("tag", word(36), nullable=False),
+    sa.Column("export_location", LongText, nullable=False),
+    sa.Column("protocol", word(20), nullable=False),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+    sa.UniqueConstraint("server_uuid", "share_id"),
+    sa.Index("shares_share", "share_id"),
+)
+
 block_devices = sa.Table(
     "block_devices",
     metadata,

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.kit.db.types import holds
-from kilonova.store.cell_tables import block_devices, migrations, server_passwords, servers, services
+from kilonova.store.cell_tables import block_devices, migrations, server_passwords, servers, services, shares
 
 _C = servers.c
 HEAVY = frozenset({"user_data", "networks", "network_info", "personality", "key_data"})
@@ -187,6 +187,7 @@ def purge(connection: Connection, before: str, limit: int = 500) -> list[str]:
     if uuids:
         connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
         connection.execute(block_devices.delete().where(block_devices.c.server_uuid.in_(uuids)))
+        connection.execute(shares.delete().where(shares.c.server_uuid.in_(uuids)))
         connection.execute(migrations.delete().where(migrations.c.server_uuid.in_(uuids)))
         connection.execute(servers.delete().where(_C.uuid.in_(uuids)))
     return uuids

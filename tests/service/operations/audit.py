@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.kit import codec
-from kilonova.store import api_tables, block_devices, cell_tables
+from kilonova.store import api_tables, block_devices, cell_tables, shares
 from kilonova.store.cells import Store
 
 Row = Mapping[str, Any]
@@ -79,6 +79,10 @@ def _journal(world: World, uuid: str, row: Row) -> list[str]:
         )
     wrong = [f"operation {o['verb']} is {o['state']}" for o in found if o["state"] in {"queued", "running"}]
     wrong += [f"step {name} never ended" for name in unfinished]
+    with world.store.home.database.read() as connection:
+        wrong += [
+            f"a share is {s['status']}" for s in shares.of_server(connection, uuid) if s["status"].endswith("ing")
+        ]
     if not found:
         wrong.append("its operations are lost")
     if row["task_state"] is not None:

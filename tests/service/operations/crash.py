@@ -80,7 +80,11 @@ class Site(Cloud):
         self.faults = FakeFaults()
         self.network = self.network_api.network("private", "project")
         self.others = Neighbours(
-            images=self.images, networks=self.networks, resources=self.resources, volumes=self.volumes
+            images=self.images,
+            networks=self.networks,
+            resources=self.resources,
+            volumes=self.volumes,
+            shares=self.shares,
         )
 
     def open(self) -> None:

@@ -203,6 +203,31 @@ def _snapshot_volume(site: Site) -> str:
     return uuid
 
 
+def _attach_share(site: Site) -> str:
+    uuid = _settled(_acted("os-stop"))(site)
+    body = {"share": {"share_id": site.shares.add().id}}
+    assert site.call("POST", f"/servers/{uuid}/shares", body).status_code == 201
+    return uuid
+
+
+def _attach_share_in_vain(site: Site) -> str:
+    site.shares.new_state = "error"
+    return _attach_share(site)
+
+
+def _detach_share(site: Site) -> str:
+    uuid = _settled(_attach_share)(site)
+    (share,) = site.call("GET", f"/servers/{uuid}/shares").json["shares"]
+    assert site.call("DELETE", f"/servers/{uuid}/shares/{share['share_id']}").status_code == 200
+    return uuid
+
+
+def _delete_with_share(site: Site) -> str:
+    uuid = _settled(_attach_share)(site)
+    site.delete(uuid)
+    return uuid
+
+
 def _attach_volume_in_vain(site: Site) -> str:
     uuid = _running(site)
     site.faults.fail("attach_volume")
@@ -244,6 +269,10 @@ STORIES: tuple[Story, ...] = (
     Story("build with volumes that no host can do", _failing_with_volumes, "error", kind="volumes"),
     Story("delete with volumes", _delete_with_volumes, "deleted", kind="delete with volumes"),
     Story("snapshot of a volume by its host", _snapshot_volume, "active", kind="volumes"),
+    Story("attach a share", _attach_share, "stopped", kind="shares"),
+    Story("attach a share in vain", _attach_share_in_vain, "stopped", kind="shares"),
+    Story("detach a share", _detach_share, "stopped", kind="shares"),
+    Story("delete with a share", _delete_with_share, "deleted", kind="shares"),
     Story("attach a volume", _attach_volume, "active", kind="attach volume"),
     Story("attach a volume in vain", _attach_volume_in_vain, "active", kind="attach volume"),
     Story("detach a volume", _detach_volume, "active", kind="detach volume"),

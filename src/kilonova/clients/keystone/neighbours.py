@@ -32,6 +32,14 @@ class CinderOptions:
 
 
 @dataclass(frozen=True)
+class ManilaOptions:
+    """What ``[manila]`` has beside the endpoint options."""
+
+    GROUP: ClassVar[str] = "manila"
+    share_apply_policy_timeout: int = opt(10, "seconds to wait for a share access rule", min=0)
+
+
+@dataclass(frozen=True)
 class RetryOptions:
     """``http_retries`` of ``[neutron]`` and ``[cinder]``."""
 
@@ -45,6 +53,7 @@ TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "glance": ("Glance", "image"),
         "neutron": ("Neutron", "network"),
         "cinder": ("Cinder", "volumev3"),
+        "manila": ("Manila", "shared-file-system"),
         "ironic": ("Ironic", "baremetal"),
         "placement": ("Placement", "placement"),
     }

@@ -154,10 +154,23 @@ class FakeDriver(FakeMoves):
     # Power
 
     def start(self, spec: GuestSpec) -> GuestState:
-        return self._move("start", spec.uuid, PowerState.RUNNING)
+        self._move("start", spec.uuid, PowerState.RUNNING)
+        return self._share(spec.uuid, tuple(share.tag for share in spec.shares))
 
     def stop(self, uuid: str, timeout: int) -> GuestState:  # noqa: ARG002  # a pretended guest shuts down at once
-        return self._move("stop", uuid, PowerState.SHUTDOWN)
+        self._move("stop", uuid, PowerState.SHUTDOWN)
+        return self._share(uuid, ())
+
+    def _share(self, uuid: str, tags: tuple[str, ...]) -> GuestState:
+        with self._lock(uuid):
+            record = self._guests.get(uuid)
+            if record is None:
+                raise GuestMissing(uuid=uuid)
+            return record.guest() if record.shares == tags else self._keep(replace(record, shares=tags))
+
+    def shares(self, uuid: str) -> tuple[str, ...]:
+        """Tags of what a guest can mount, for those who check."""
+        return self._need("shares", uuid).shares
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> GuestState:  # noqa: ARG002  # as in stop
         return self._move("reboot", spec.uuid, PowerState.RUNNING, "reboot_hard" if hard else "reboot_soft")

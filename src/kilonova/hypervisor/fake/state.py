@@ -34,6 +34,8 @@ class Record:
     """Volume → its size as the guest was told last; 0 when it was never told."""
     macs: tuple[str, ...] = ()
     """Of its NICs, in the order they were plugged."""
+    shares: tuple[str, ...] = ()
+    """Tags of those that it can mount."""
     rescue_image: str | None = None
     move: str = ""
     """The move that brought it here."""

@@ -15,6 +15,7 @@ from kilonova.hypervisor.libvirt.folder import GuestFolder, Storage
 from kilonova.hypervisor.libvirt.images.cache import ImageCache
 from kilonova.hypervisor.libvirt.images.tools import DiskTool, SystemTools
 from kilonova.hypervisor.libvirt.locks import KeyedLocks
+from kilonova.hypervisor.libvirt.mounts import Mounter, NfsMounter, Shares
 from kilonova.hypervisor.libvirt.options import DriverOptions
 from kilonova.hypervisor.libvirt.xml import domain as xml
 from kilonova.hypervisor.libvirt.xml import host as host_xml
@@ -34,6 +35,7 @@ class Ground:
         *,
         tool: DiskTool | None = None,
         clock: Clock | None = None,
+        mounter: Mounter | None = None,
     ) -> None:
         limits = options.libvirt
         self.options = options
@@ -47,6 +49,7 @@ class Ground:
         self.connection = Connection(options.uri, options.host)
         self.cache = ImageCache(options.base, images, self.tool, force_raw=options.storage.force_raw_images)
         self.storage = Storage(options, self.cache, self.tool)
+        self.shares = Shares(options.mounts, mounter or NfsMounter(options.host))
         self.locks = KeyedLocks()
         self._ports_lock = threading.Lock()
 
@@ -96,7 +99,8 @@ class Ground:
         raise GuestMissing(uuid=uuid)
 
     def define(self, spec: GuestSpec, folder: GuestFolder, rescue: ImageFacts | None = None) -> LiveDomain:
-        """Define or redefine the guest from what is wanted and what is in its folder."""
+        """Define or redefine the guest from what is wanted and what is in its folder; its shares are mounted."""
+        self.shares.mount(spec)
         with self._ports_lock:  # until it is defined, nobody else knows that a port is taken
             return self.connection.define(write(build(self.plan(spec, folder, rescue))))
 

@@ -68,6 +68,7 @@ class Lifecycle(Ground):
                 devices = (*devices, *taps.of(read(xml.Domain, domain.document())))
                 domain.pull_plug()
                 domain.undefine()
+        self.shares.unmount(uuid)
         taps.remove_left_over(dict.fromkeys(devices))
         folder = self.storage.folder(uuid)
         if folder.is_of(self.options.host):

@@ -139,6 +139,11 @@ class DriverOptions:
         return Path(self.storage.instances_path.replace("$state_path", str(self.state_path)))
 
     @property
+    def mounts(self) -> Path:
+        """Where shares are mounted."""
+        return self.state_path / "mnt"
+
+    @property
     def base(self) -> Path:
         """The image cache."""
         return self.instances / self.image_cache.subdirectory_name

@@ -29,6 +29,7 @@ class PowerControl(Ground):
             state = domain.power()
             if must_act("stop", uuid, state):
                 self._switch_off(domain, timeout if state is PowerState.RUNNING else 0)
+            self.shares.unmount(uuid)
             return self.state_of(domain)
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> GuestState:

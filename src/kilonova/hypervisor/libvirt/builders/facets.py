@@ -12,6 +12,7 @@ from kilonova.hypervisor.libvirt.builders.memory import memory
 from kilonova.hypervisor.libvirt.builders.nics import nics
 from kilonova.hypervisor.libvirt.builders.plan import Plan
 from kilonova.hypervisor.libvirt.builders.rng import rng
+from kilonova.hypervisor.libvirt.builders.shares import shares
 from kilonova.hypervisor.libvirt.xml.domain import Domain
 
 FACETS: tuple[Callable[[Plan, Domain], Domain], ...] = (
@@ -27,6 +28,7 @@ FACETS: tuple[Callable[[Plan, Domain], Domain], ...] = (
     channels,
     graphics,
     rng,
+    shares,
 )
 
 

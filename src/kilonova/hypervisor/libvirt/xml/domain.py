@@ -474,10 +474,60 @@ class Rng:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesystemDriver:
+    TAG: ClassVar[str] = "driver"
+    type: str = attribute("virtiofs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    TAG: ClassVar[str] = "source"
+    dir: str = attribute()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountTag:
+    TAG: ClassVar[str] = "target"
+    dir: str = attribute()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filesystem:
+    """A directory of the host that the guest mounts by its tag."""
+
+    TAG: ClassVar[str] = "filesystem"
+    type: str = attribute("mount")
+    accessmode: str = attribute("passthrough")
+    driver: FilesystemDriver = child(FilesystemDriver())
+    source: Directory = child()
+    target: MountTag = child()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySource:
+    TAG: ClassVar[str] = "source"
+    type: str = attribute("memfd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryAccess:
+    TAG: ClassVar[str] = "access"
+    mode: str = attribute("shared")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBacking:
+    TAG: ClassVar[str] = "memoryBacking"
+    source: MemorySource = child(MemorySource())
+    access: MemoryAccess = child(MemoryAccess())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     TAG: ClassVar[str] = "devices"
     disks: tuple[Disk, ...] = children()
     controllers: tuple[Controller, ...] = children()
+    filesystems: tuple[Filesystem, ...] = children()
     interfaces: tuple[Interface, ...] = children()
     serials: tuple[Serial, ...] = children()
     channels: tuple[Channel, ...] = children()
@@ -506,6 +556,7 @@ class Domain:
     uuid: str | None = leaf()
     metadata: Metadata | None = child()
     memory: Memory | None = child()
+    memory_backing: MemoryBacking | None = child()
     vcpu: int | None = leaf()
     cputune: CpuTune | None = child()
     sysinfo: SysInfo | None = child()

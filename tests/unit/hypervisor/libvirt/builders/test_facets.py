@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kilonova.hypervisor.contracts import GuestSpec, HypervisorFailed, ImageFacts, Nic
+from kilonova.hypervisor.contracts import GuestShare, GuestSpec, HypervisorFailed, ImageFacts, Nic
 from kilonova.hypervisor.libvirt.builders.facets import FACETS, build
 from kilonova.hypervisor.libvirt.builders.plan import DiskFile, Plan
 from kilonova.hypervisor.libvirt.options import (
@@ -82,7 +82,9 @@ def plan(**changes: Any) -> Plan:
     return replace(plain, **changes)
 
 
+SHARE = GuestShare(share_id="dddddddd-0000-4000-8000-000000000001", tag="data", export="192.0.2.50:/data")
 CASES = {
+    "shares": plan(spec=spec(shares=(SHARE,))),
     "plain": plan(),
     "full": plan(
         spec=spec(nics=(BRIDGED,), ephemeral_gb=1, swap_mb=64),

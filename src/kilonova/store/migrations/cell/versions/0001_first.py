@@ -20,6 +20,7 @@ def upgrade() -> None:
     _operations()
     _servers()
     _services()
+    _shares()
 
 
 def _servers_columns_0() -> list["sa.Column[Any]"]:
@@ -86,6 +87,26 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("deleted_at", types.Stamp, nullable=True),
         sa.Column("revision", types.BigId, nullable=False),
     ]
+
+
+def _shares() -> None:
+    op.create_table(
+        "shares",
+        sa.Column("id", types.BigId, autoincrement=True, nullable=False),
+        sa.Column("uuid", types.Uuid, nullable=False),
+        sa.Column("server_uuid", types.Uuid, nullable=False),
+        sa.Column("share_id", types.Uuid, nullable=False),
+        sa.Column("status", types.word(20), nullable=False),
+        sa.Column("tag", types.word(36), nullable=False),
+        sa.Column("export_location", types.LongText, nullable=False),
+        sa.Column("protocol", types.word(20), nullable=False),
+        sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("updated_at", types.Stamp, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("server_uuid", "share_id"),
+        sa.UniqueConstraint("uuid"),
+    )
+    op.create_index("shares_share", "shares", ["share_id"], unique=False)
 
 
 def _block_devices() -> None:
