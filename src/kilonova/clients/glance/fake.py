@@ -13,7 +13,7 @@ from kilonova.clients.glance.facts import Image, NewImage
 from kilonova.clients.glance.http import save
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
-from kilonova.kit.errors import Forbidden
+from kilonova.kit.errors import Forbidden, Invalid
 
 _FILTERS = ("name", "status", "visibility", "owner", "disk_format", "container_format", "id", "min_disk", "min_ram")
 _CONTROL = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "tag", "os_hidden"})
@@ -22,6 +22,8 @@ _CONTROL |= {"size_min", "size_max", "created_at", "updated_at"}
 _ATTRIBUTES = frozenset(
     {"name", "visibility", "disk_format", "container_format", "min_disk", "min_ram", "protected", "owner"}
 )
+_QCOW2 = b"QFI\xfb"
+"""How such a file begins."""
 
 
 class FakeGlance:
@@ -129,7 +131,10 @@ class FakeGlance:
                 return
             if image.status != "queued":
                 raise ImageNotQueued(image_id=image_id, status=image.status)
-            self._fill(image, source.read_bytes(), disk_format)
+            data = source.read_bytes()
+            if disk_format == "qcow2" and not data.startswith(_QCOW2):
+                raise Invalid("Image disk_format qcow2 does not match the data")  # Glance 33 looks, too
+            self._fill(image, data, disk_format)
 
     def _fill(self, image: Image, data: bytes, disk_format: str) -> Image:
         self._data[image.id] = data

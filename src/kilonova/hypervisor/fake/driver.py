@@ -294,7 +294,7 @@ class FakeDriver(FakeMoves):
             with tempfile.NamedTemporaryFile(prefix="kilonova-fake-") as file:
                 file.write(f"root disk of {record.name}\n".encode())
                 file.flush()
-                self._images.upload(image_id, Path(file.name), "qcow2")
+                self._images.upload(image_id, Path(file.name), "raw")
 
     def output(self, uuid: str, limit: int) -> bytes:
         record = self._need("output", uuid)
