@@ -156,7 +156,12 @@ def test_other_types_of_content_are_refused(cloud: Cloud) -> None:
 def test_over_quota_is_forbidden_and_strangers_see_nothing(cloud: Cloud) -> None:
     limit = {"quota_set": {"key_pairs": 0}}
     assert cloud.call("PUT", f"/os-quota-sets/{PROJECT}", limit, token="admin:admin").status_code == 200
-    key = {"keypair": {"name": "k", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFlJ me"}}
+    key = {
+        "keypair": {
+            "name": "k",
+            "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGKqnJdvPbIrxMWBOn6iFVvEVcNRyhoXVqP1VsFnGjXd me",
+        }
+    }
     assert ask(cloud, "POST", "/v2.1/os-keypairs", body=key).status_code == 403
     server = cloud.boot()["id"]
     assert ask(cloud, "GET", f"/v2.1/servers/{server}").status_code == 404

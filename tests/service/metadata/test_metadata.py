@@ -60,7 +60,13 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     with running(tmp_path_factory.mktemp("cloud")) as cloud:
         cloud.flavor()
         network = cloud.network_api.network("private", "project")
-        key = {"keypair": {"name": "k", "type": "ssh", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFlJ me"}}
+        key = {
+            "keypair": {
+                "name": "k",
+                "type": "ssh",
+                "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGKqnJdvPbIrxMWBOn6iFVvEVcNRyhoXVqP1VsFnGjXd me",
+            }
+        }
         cloud.call("POST", "/os-keypairs", key, version="2.2")
         server = cloud.boot(
             networks=[{"uuid": network, "tag": "front"}],

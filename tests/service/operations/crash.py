@@ -78,7 +78,7 @@ class Site(Cloud):
         super().__init__(directory, DEFAULT={"host": "host1", "compute_driver": "fake.FakeDriver", **timing, **options})
         self.clock = SkippingClock()
         self.faults = FakeFaults()
-        self.network = self.network_api.network("private", "project")
+        self.network = self.network_api.network("private", "project", cidr="10.0.0.0/16")
         self.others = Neighbours(
             images=self.images,
             networks=self.networks,
