@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.service.cloud import Cloud, running
@@ -123,6 +124,11 @@ def test_images_and_their_properties(api: Caller) -> None:
     assert "images_links" in first
     assert len(api("GET", first["images_links"][0]["href"].partition("/v2.1")[2], 200)["images"]) == 1
     assert [i["id"] for i in api("GET", "/images/detail?name=mine&status=ACTIVE", 200)["images"]] == [api.image]
+    made = NewImage(name="snap", visibility="public", properties={"instance_uuid": MISSING})
+    snapshot = api.cloud.images.add(made, b"data").id
+    for server in (MISSING, f"http://nova/v2.1/servers/{MISSING}", f"http://nova/servers/{MISSING}"):
+        found = api("GET", f"/images/detail?server={quote(server, safe='')}", 200)["images"]
+        assert [i["id"] for i in found] == [snapshot]
     one = f"/images/{api.image}"
     assert api("GET", one, 200)["image"]["metadata"] == {"os_distro": "debian"}
     meta = f"{one}/metadata"

@@ -69,9 +69,12 @@ def _listing(shape: Callable[[Call], Callable[[Image], dict[str, Any]]], path: s
     def handler(call: Call) -> Any:
         limit = paging.limit_of(call, call.app.api.max_limit)
         query = [("limit", str(limit)), ("sort_key", "created_at"), ("sort_dir", "desc")]
+        asked = {name: str(call.one(name)) for name in _FILTERS if call.one(name)}
+        if "server" in asked:  # a link of the server says which as well
+            asked["server"] = asked["server"].rpartition("/")[2]
         if call.one("marker"):
             query.append(("marker", str(call.one("marker"))))
-        query += [(_FILTERS[name], str(call.one(name))) for name in _FILTERS if call.one(name)]
+        query += [(_FILTERS[name], value) for name, value in asked.items()]
         if call.one("status"):
             query.append(("status", _WORDS.get(str(call.one("status")).upper(), str(call.one("status")))))
         if call.one("changes-since"):
