@@ -14,6 +14,8 @@ from kilonova.kit.rpc.local import LocalBus
 from kilonova.kit.rpc.rabbit import RabbitBus
 
 _NUMBERS = itertools.count()
+FIRST = pytest.mark.timeout(900)
+"""For every test that may be the first to want the stack: on a new machine that installs it."""
 
 
 @dataclass
@@ -37,7 +39,7 @@ def stack() -> Iterator[Stack]:
     found.down()
 
 
-@pytest.fixture(params=["local", pytest.param("rabbit", marks=pytest.mark.system)])
+@pytest.fixture(params=["local", pytest.param("rabbit", marks=[pytest.mark.system, FIRST])])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     topic = f"topic{next(_NUMBERS)}-{request.node.name[:30]}"
     if request.param == "local":

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from deployment.stack import Stack
+from tests.contract.rpc.conftest import FIRST
 
 from kilonova.kit.options import from_mapping
 from kilonova.kit.rpc.contract import Address, NoAnswer
 from kilonova.kit.rpc.rabbit import RabbitBus
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, FIRST]
 BROKER = ("127.0.0.1", 13672)
 
 

@@ -35,8 +35,10 @@ def create(call: Call, row: Any, new: NewImage, devices: Sequence[BlockDevice]) 
             "bdm_v2": "True",
             "root_device_name": block_device.ROOT_NAME,
         }
-        image_id = str(images.create(call.context, replace(new, properties=properties, min_disk=0)).id)
-        images.upload(image_id, Path(os.devnull), new.disk_format)
+        # Without data there is no qcow2 in it, and Glance looks.
+        empty = replace(new, properties=properties, min_disk=0, disk_format="raw")
+        image_id = str(images.create(call.context, empty).id)
+        images.upload(image_id, Path(os.devnull), "raw")
     except Exception:
         for entry in mapping:
             if entry.get("snapshot_id"):

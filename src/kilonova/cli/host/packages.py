@@ -16,7 +16,7 @@ Say = Callable[[str], None]
 
 TESTED = (("debian", "12"), ("ubuntu", "24.04"), ("ubuntu", "22.04"))
 HYPERVISOR = (
-    *("qemu-system-x86", "qemu-utils", "qemu-block-extra", "seabios", "ipxe-qemu"),
+    *("qemu-system-x86", "qemu-utils", "qemu-block-extra", "seabios", "ipxe-qemu", "e2fsprogs"),
     *("libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-daemon-system", "libvirt-clients"),
 )
 NETWORK = ("iproute2", "dnsmasq-base", "nftables")
