@@ -4,10 +4,11 @@ Everything else in the files is told to the operator once, when a process starts
 """
 
 import logging
+import os
+import sys
 from importlib import import_module
 
 from kilonova.clients.keystone.neighbours import TITLES, RetryOptions
-from kilonova.kit.db.engine import DatabaseOptions
 from kilonova.kit.options import Configuration, declared, warn_unknown
 from kilonova.kit.sessions import EndpointOptions
 
@@ -73,8 +74,24 @@ def sections() -> list[type]:
     return [cls for cls in declared() if hasattr(cls, "GROUP")]
 
 
+def warn_aside(configuration: Configuration) -> None:
+    """``warn``, in a child where this process has no databases: it should not load what knows their options."""
+    if "sqlalchemy" in sys.modules:
+        warn(configuration)
+        return
+    child = os.fork()
+    if child == 0:
+        try:
+            warn(configuration)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
 def warn(configuration: Configuration) -> None:
     """A line in the log for every option in the files that has no effect here, or will soon have none."""
+    from kilonova.kit.db.engine import DatabaseOptions  # noqa: PLC0415  # see warn_aside
+
     elsewhere = [("api_database", DatabaseOptions), ("neutron", RetryOptions), ("cinder", RetryOptions)]
     elsewhere += [(section, EndpointOptions) for section in TITLES]
     for (group, name), words in _RETIRED.items():

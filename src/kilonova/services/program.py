@@ -56,7 +56,7 @@ def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration]
     """Until SIGTERM or SIGINT. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
     try:
         configuration = configured(program, argv)
-        known_options.warn(configuration)
+        known_options.warn_aside(configuration)
         part = make(configuration)
         stop = _signals()
         part.start()

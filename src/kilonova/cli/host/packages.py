@@ -25,7 +25,7 @@ RUN = (*HYPERVISOR, *NETWORK, *CONSOLE, *guest_image.PACKAGES, *guest_image.OPTI
 """All that ``make up`` needs."""
 DATABASES = ("mariadb-server", "postgresql")
 """What the store is tested on besides SQLite, as private servers of the tests."""
-TEST = ("openssl", "openssh-client", *DATABASES, *RUN)
+TEST = ("openssl", "openssh-client", "curl", "iputils-ping", *DATABASES, *RUN)
 """All that the tests need besides a browser."""
 BROWSERS = {"debian": ("chromium",)}
 """Headless browser of the console test; Ubuntu has it as a snap only, there the test is skipped."""

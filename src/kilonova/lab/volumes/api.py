@@ -243,6 +243,11 @@ def _quotas(call: Call) -> Any:
     return {"quota_set": {"id": call.params["id"], **dict.fromkeys(names, -1)}}
 
 
+def _usual_quotas(call: Call) -> None:
+    """There are no limits here, so a project's own are always the usual ones; the CLI takes back all at once."""
+    del call
+
+
 def _zones(_call: Call) -> Any:
     return {"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": True}}]}
 
@@ -272,6 +277,7 @@ _ROWS: tuple[tuple[str, str, Any, int], ...] = (
     ("GET", "/types/{id}", _one_type, 200),
     ("GET", "/limits", _limits, 200),
     ("GET", "/os-quota-sets/{id}", _quotas, 200),
+    ("DELETE", "/os-quota-sets/{id}", _usual_quotas, 200),
     ("GET", "/os-availability-zone", _zones, 200),
 )
 
