@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kilonova.cli import first_server, guest_image, lab_claim, lab_files, lab_logins, links
+from kilonova.cli.doctor import arguments as doctor
 from kilonova.cli.host import hypervisor, packages
 from kilonova.cli.host.processes import Processes
 from kilonova.cli.lab_client import LabClient
@@ -28,6 +29,7 @@ examples:
   kilonova up                     install what is missing, start the cloud, boot a first server
   kilonova up --no-server         the same without a first server
   kilonova status                 what runs
+  kilonova doctor                 what is wrong here, and how to mend it
   kilonova down                   stop everything, keep the data
   kilonova down --purge           stop everything, forget the data
 """
@@ -94,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     down.set_defaults(run=_down)
     status = commands.add_parser("status", parents=[common], help="say what runs")
     status.set_defaults(run=_status)
+    check = commands.add_parser(
+        "doctor",
+        parents=[common],
+        help="say what is wrong here, and how to mend it",
+        epilog=doctor.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.options(check)
+    check.set_defaults(run=_doctor)
     return parser
 
 
@@ -250,6 +261,12 @@ def _remove_networks(state: Path, say: Teller) -> None:
 
     LinuxPlumbing(LabNetworkOptions(state_path=str(directory))).teardown()
     say("removed the lab's networks from this machine")
+
+
+def _doctor(arguments: Any) -> int:
+    from kilonova.cli.doctor.command import run  # noqa: PLC0415  # it loads all that it checks, a second's worth
+
+    return run(arguments)
 
 
 def _status(arguments: Any) -> int:

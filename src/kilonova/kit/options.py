@@ -15,6 +15,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from oslo_config import cfg, sources
@@ -166,6 +167,12 @@ class Configuration:
         latest_first: Sequence[Mapping[str, Any]] = getattr(namespace, "_parsed", []) if namespace else []
         return latest_first[::-1]
 
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files that were read, later ones winning."""
+        folders = [Path(folder) for folder in self.oslo.config_dir or ()]
+        return [*map(str, self.oslo.config_file or ()), *(str(f) for d in folders for f in sorted(d.glob("*.conf")))]
+
     def groups(self) -> list[str]:
         """Sections that the files have, known or not."""
         return list(dict.fromkeys(group for parsed in self._files() for group in parsed))
@@ -201,21 +208,9 @@ def unknown(
     return found
 
 
-def warn_unknown(
-    configuration: Configuration,
-    known_sections: Iterable[type[Any]],
-    elsewhere: Iterable[tuple[str, type[Any]]] = (),
-    *,
-    spared: Collection[tuple[str, str]] = (),
-) -> None:
-    """A line in the log for every option that has no effect here, retired ones too; for the start of a service.
-
-    ``spared``: section and option of what is known to somebody else.
-    """
-    quiet = {f"[{group}] {name}" for group, name in spared}
-    for name in unknown(configuration, known_sections, elsewhere):
-        if name in quiet:
-            continue
+def warn_unknown(configuration: Configuration, known_sections: Iterable[type[Any]]) -> None:
+    """A line in the log for every option that has no effect here, retired ones too; for the start of a service."""
+    for name in unknown(configuration, known_sections):
         LOG.warning("Option %s is not known and has no effect", name)
 
 

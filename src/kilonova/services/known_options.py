@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 
 from kilonova.clients.keystone.neighbours import TITLES, RetryOptions
-from kilonova.kit.options import Configuration, declared, warn_unknown
+from kilonova.kit.options import Configuration, declared, unknown
 from kilonova.kit.sessions import EndpointOptions
 
 LOG = logging.getLogger(__name__)
@@ -88,15 +88,25 @@ def warn_aside(configuration: Configuration) -> None:
     os.waitpid(child, 0)
 
 
-def warn(configuration: Configuration) -> None:
-    """A line in the log for every option in the files that has no effect here, or will soon have none."""
+def retired(configuration: Configuration) -> list[tuple[str, str]]:
+    """``[section] option`` of older releases in the files, and what to do about each."""
+    return [(f"[{g}] {n}", words) for (g, n), words in _RETIRED.items() if n in configuration.values(g)]
+
+
+def unknown_options(configuration: Configuration) -> list[str]:
+    """``[section] option`` of everything in the files that has no effect here."""
     from kilonova.kit.db.engine import DatabaseOptions  # noqa: PLC0415  # see warn_aside
 
     elsewhere = [("api_database", DatabaseOptions), ("neutron", RetryOptions), ("cinder", RetryOptions)]
     elsewhere += [(section, EndpointOptions) for section in TITLES]
-    for (group, name), words in _RETIRED.items():
-        if name in configuration.values(group):
-            LOG.warning("Option [%s] %s is of an older release: %s", group, name, words)
     elsewhere.append(("vendordata_dynamic_auth", EndpointOptions))
-    spared = {("DEFAULT", name) for name in _LIBRARIES} | set(_RETIRED)
-    warn_unknown(configuration, sections(), elsewhere, spared=spared)
+    spared = {f"[DEFAULT] {name}" for name in _LIBRARIES} | {f"[{group}] {name}" for group, name in _RETIRED}
+    return [name for name in unknown(configuration, sections(), elsewhere) if name not in spared]
+
+
+def warn(configuration: Configuration) -> None:
+    """A line in the log for every option in the files that has no effect here, or will soon have none."""
+    for option, words in retired(configuration):
+        LOG.warning("Option %s is of an older release: %s", option, words)
+    for option in unknown_options(configuration):
+        LOG.warning("Option %s is not known and has no effect", option)

@@ -204,6 +204,7 @@ class Neighbour:
         except (
             keystone_errors.Unauthorized,
             keystone_errors.Forbidden,
+            keystone_errors.BadRequest,  # a name without its domain
             keystone_errors.MissingRequiredOptions,
         ) as error:
             raise BadCredentials(neighbour="Keystone", section=section, reason=str(error)) from error

@@ -17,15 +17,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from kilonova.kit.errors import Conflict, Unavailable
+from kilonova.kit.errors import Conflict, Invalid, Unavailable
 from kilonova.kit.options import opt
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +39,10 @@ _BAD_PATTERNS = {1139, *range(3685, 3700)}
 _AWAY_CODES = {1040, 1044, 1045, 1049, 1053, 1158, 1159, 1160, 1161, 1203, 2002, 2003, 2005, 2006, 2013, 2026, 2055}
 """MySQL's for: too many connections, access denied, no such database, shutting down, connection lost or refused."""
 _ATTEMPTS = 12
+_NOW = {
+    "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
+    "postgresql": sa.text("SELECT extract(epoch FROM clock_timestamp())"),
+}
 
 
 class DatabaseUnavailable(Unavailable):
@@ -45,6 +50,12 @@ class DatabaseUnavailable(Unavailable):
 
     template = "The database is not available: {reason}"
     told = "The database is not available now; try again soon"
+
+
+class BadConnection(Invalid):
+    """The option ``connection`` is no URL of a database that can be used here."""
+
+    template = "The database URL of option 'connection' cannot be used: {reason}"
 
 
 class DatabaseBusy(Conflict):
@@ -73,8 +84,11 @@ class Database:
     def __init__(self, options: DatabaseOptions) -> None:
         if not options.connection:
             raise DatabaseUnavailable(reason="option 'connection' is not set")
-        self.url = make_url(_preferred_driver(options.connection))
-        self.engine = _engine(self.url, options)
+        try:
+            self.url = make_url(_preferred_driver(options.connection))
+            self.engine = _engine(self.url, options)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise BadConnection(reason=str(error)) from error
         self.dialect: str = self.engine.dialect.name
         self._reader = self.engine if self.dialect == "sqlite" else _engine(self.url, options, reading=True)
         keep = 0 if self.dialect == "sqlite" else options.max_pool_size
@@ -107,6 +121,13 @@ class Database:
                 # A deferred transaction that upgrades to a write fails at once when another process wrote meanwhile.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    def now(self) -> datetime | None:
+        """The server's clock; None for a file, which has none."""
+        if self.dialect == "sqlite":
+            return None
+        with self.read() as connection:
+            return datetime.fromtimestamp(float(connection.scalar(_NOW[self.dialect]) or 0), UTC)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """``work`` in one transaction, repeated on deadlock. Raises DatabaseBusy when that does not help."""

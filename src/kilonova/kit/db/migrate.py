@@ -40,6 +40,10 @@ class Schema:
         """The newest revision."""
         return self._script().get_current_head()
 
+    def knows(self, revision: str) -> bool:
+        """Whether it is one of this release's."""
+        return revision in {entry.revision for entry in self._script().walk_revisions()}
+
     def version(self, database: Database) -> str | None:
         """The database's revision; None when it is empty."""
         with database.read() as connection:
@@ -55,8 +59,7 @@ class Schema:
         """Bring the database to ``revision``; does nothing when it is there. Raises UnknownRevision."""
         script = self._script()
         target = self.head() if revision == "head" else revision
-        known = {entry.revision for entry in script.walk_revisions()}
-        if target not in known:
+        if target is None or not self.knows(target):
             raise UnknownRevision(revision=revision, head=self.head())
 
         def steps(current: Any, _context: Any) -> Any:
