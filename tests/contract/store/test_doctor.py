@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from tests.contract.store.private_servers import PrivateServer
 
 from kilonova.cli.doctor import databases
@@ -20,15 +20,15 @@ def test_login_database_and_clock(kind: str, servers: Callable[[str], PrivateSer
     server = servers(kind)
     there = make_url(server.url(""))
 
-    def fix(**changed: str) -> str:
-        url = there.set(**changed).render_as_string(hide_password=False)
+    def fix(changed: URL) -> str:
+        url = changed.render_as_string(hide_password=False)
         [found] = databases.look(Patient(from_mapping({"api_database": {"connection": url}}), Role.CONTROLLER))
         return found.fix
 
-    assert fix(database="nowhere").startswith("create the database that [api_database] connection names")
-    assert fix(port="1").startswith("start the database server")  # type: ignore[arg-type]  # SQLAlchemy takes the text
+    assert fix(there.set(database="nowhere")).startswith("create the database that [api_database] connection names")
+    assert fix(there.set(port=1)).startswith("start the database server")
     if kind == "mariadb":  # the PostgreSQL of the tests trusts everybody
-        assert fix(username="nova", password="wrong").startswith("correct user and password")
+        assert fix(there.set(username="nova", password="wrong")).startswith("correct user and password")
     database = Database(DatabaseOptions(connection=server.url("")))
     now = database.now()
     database.dispose()

@@ -64,7 +64,7 @@ def test_a_whole_file_is_well(tmp_path: Path) -> None:
 def test_what_is_wrong_has_a_name_and_a_fix(
     tmp_path: Path, changed: dict[str, dict[str, str | None]], result: Result, words: str, fix: str
 ) -> None:
-    [found] = wrong(patient(tmp_path, **changed))
+    [found] = wrong(patient(tmp_path, Role.ALL, **changed))
     assert found[0] is result
     assert words in found[1]
     assert fix in found[2]
