@@ -8,7 +8,7 @@ help:
 	@echo "make up              start the all-in-one cloud and boot a first server"
 	@echo "make down [PURGE=1]  stop it [and forget its data]"
 	@echo "make test            all tests; PARTS='unit service' for some of them"
-	@echo "make system          the tests with real guests and services"
+	@echo "make system          the tests with real guests and services, then the walk through docs/install.md"
 	@echo "make check           linters, types, import contracts, shape of the code"
 	@echo "make fmt             format the code"
 	@echo "make docs            renew the generated pages of docs/"
@@ -30,7 +30,7 @@ test: dev
 	@$(SUDO) $(PY) tools/test.py $(PARTS)
 
 system: dev
-	@$(SUDO) $(PY) tools/test.py system
+	@$(SUDO) $(PY) tools/test.py system walk
 
 check: dev
 	@$(PY) tools/check.py

@@ -1,5 +1,6 @@
 """All tests: first those that stay in one process, in parallel, then those with real guests and services, in turn.
 
+The walk (`tests/walk`: an installation by the guide, on real neighbours) takes long and runs only when named.
 Installs the system packages that the latter need. Ends with one line: N passed, N failed, N skipped.
 """
 
@@ -16,8 +17,10 @@ from kilonova.kit.errors import KilonovaError
 PARTS = {
     "quick": (("unit", "service", "contract"), ["-n", "2", "--dist", "loadfile"]),
     "system": (("system",), ["-p", "no:xdist", "--timeout", "300"]),
+    "walk": (("walk",), ["-p", "no:xdist", "--timeout", "1800"]),
 }
-WITH_PACKAGES = {"contract", "system"}
+ONLY_WHEN_NAMED = {"walk"}
+WITH_PACKAGES = {"contract", "system", "walk"}
 BUILD = Path("build")
 NO_TESTS = 5
 
@@ -64,7 +67,8 @@ def main(wanted: list[str]) -> int:
     if not installed(wanted):
         total["failed"] += 1
     for name, (folders, options) in PARTS.items():
-        there = [f"tests/{f}" for f in folders if Path(f"tests/{f}").is_dir() and (not wanted or f in wanted)]
+        asked = [f for f in folders if (f in wanted if wanted else f not in ONLY_WHEN_NAMED)]
+        there = [f"tests/{f}" for f in asked if Path(f"tests/{f}").is_dir()]
         if there:
             total += run(name, there, options)
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")

@@ -55,7 +55,7 @@ class Stack:
         done = self.run("up", *missing, seconds=INSTALL_SECONDS)
         if done.returncode:
             raise NoStack(f"`stack up {' '.join(missing)}` failed: {(done.stdout + done.stderr)[-2000:]}")
-        self.started = tuple(missing)
+        self.started += tuple(missing)
 
     def down(self) -> None:
         """Stop what ``up`` started; what ran before goes on running."""
