@@ -71,7 +71,9 @@ def sections() -> list[type]:
     """Every class with options of a section."""
     for name in _MODULES:
         import_module(f"kilonova.{name}")
-    return [cls for cls in declared() if hasattr(cls, "GROUP")]
+    ours = [cls for cls in declared() if hasattr(cls, "GROUP") and cls.__module__.startswith("kilonova.")]
+    # placement.conf has a [DEFAULT] of its own.
+    return [cls for cls in ours if not (cls.GROUP == "DEFAULT" and cls.__module__.startswith("kilonova.placement."))]
 
 
 def warn_aside(configuration: Configuration) -> None:

@@ -55,8 +55,6 @@ def _unreadable(patient: Patient) -> Iterator[Finding]:
     if patient.is_lab:
         import kilonova.services.all_in_one  # noqa: F401, PLC0415  # declares the lab's own sections
     for section in known_options.sections():
-        if section.__module__.startswith("kilonova.placement.") and section.__dict__["GROUP"] == "DEFAULT":
-            continue  # that is of placement.conf
         try:
             patient.configuration.section(section)
         except BadConfiguration as error:
