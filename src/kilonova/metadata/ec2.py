@@ -4,10 +4,8 @@ from typing import Any
 
 from kilonova.domain import guest_data
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
-from kilonova.metadata.openstack import NothingHere, text
+from kilonova.metadata.openstack import BINARY, NothingHere, text
 from kilonova.metadata.wiring import asker
-
-_BINARY = "application/octet-stream"
 
 
 def versions(call: Call) -> Reply:
@@ -54,7 +52,7 @@ def user_data(call: Call) -> Reply:
     data = guest_data.user_data(row)
     if data is None:
         raise NothingHere
-    return Reply(data, content_type=_BINARY)
+    return Reply(data, content_type=BINARY)
 
 
 def _version(call: Call) -> str:

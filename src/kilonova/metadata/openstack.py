@@ -10,7 +10,8 @@ from kilonova.store import server_passwords
 
 TEXT = "text/plain; charset=UTF-8"
 _JSON = "application/json"
-_BINARY = "application/octet-stream"
+BINARY = "text/plain; charset=ISO-8859-1"
+"""Bytes as they are: Neutron's metadata agent decodes and encodes every reply by its charset, and fails without one."""
 _LONGEST_PASSWORD = 4 * 255
 """Bytes; what a guest encrypts with an RSA key and encodes is far shorter."""
 
@@ -46,7 +47,7 @@ def file(call: Call) -> Reply:
         content = guest_data.file(name, version, row, call.app.options.guest)
     except KeyError:
         raise NothingHere from None
-    return Reply(content, content_type=_JSON if name.endswith(".json") else _BINARY)
+    return Reply(content, content_type=_JSON if name.endswith(".json") else BINARY)
 
 
 def content(call: Call) -> Reply:
@@ -56,7 +57,7 @@ def content(call: Call) -> Reply:
     number = call.params["number"]
     if not (number.isascii() and number.isdigit()) or int(number) >= len(files):
         raise NothingHere
-    return Reply(files[int(number)][1], content_type=_BINARY)
+    return Reply(files[int(number)][1], content_type=BINARY)
 
 
 def password(call: Call) -> Reply:

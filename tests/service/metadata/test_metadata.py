@@ -17,7 +17,7 @@ from kilonova.metadata.app import build
 from kilonova.metadata.options import MetadataOptions, ProxyOptions, ServiceOptions
 
 SECRET = "keep this"
-SCRIPT = b"#!/bin/sh\necho hello\n"
+SCRIPT = b"#!/bin/sh\necho \x8b hello\n"
 
 
 @dataclass
@@ -124,6 +124,14 @@ def test_ec2_tree(guest: Guest) -> None:
     assert guest.get("/latest/meta-data/placement/nothing").status_code == 404
     assert guest.get("/latest/meta-data/hostname/deeper").status_code == 404
     assert guest.get("/latest/user-data").content == SCRIPT
+
+
+@pytest.mark.parametrize("path", ["/openstack/latest/user_data", "/latest/user-data"])
+def test_user_data_survive_the_network_agent(guest: Guest, path: str) -> None:
+    """It reads each reply as text by its charset and writes it again as that."""
+    reply = guest.get(path)
+    assert reply.encoding is not None
+    assert reply.content.decode(reply.encoding).encode(reply.encoding) == SCRIPT
 
 
 @pytest.mark.parametrize(
