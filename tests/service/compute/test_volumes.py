@@ -117,7 +117,9 @@ def test_a_snapshot_and_the_mapping_before_v2(cloud: Cloud) -> None:
     assert cloud.show(server["id"]).json["server"]["image"] == ""
 
 
-def test_an_image_may_name_devices_of_its_own(cloud: Cloud) -> None:
+@pytest.mark.parametrize("stock", [False, True], ids=["plain", "openstackclient"])
+def test_an_image_may_name_devices_of_its_own(cloud: Cloud, stock: bool) -> None:
+    """The stock command line names the image twice: as ``imageRef`` and as a local root disk."""
     snapshot = cloud.volumes.create_snapshot(None, cloud.volumes.add(bootable=True).id, "snap")
     text = (
         f'[{{"source_type": "snapshot", "destination_type": "volume", "snapshot_id": "{snapshot.id}", '
@@ -126,7 +128,8 @@ def test_an_image_may_name_devices_of_its_own(cloud: Cloud) -> None:
     properties = {"block_device_mapping": text, "bdm_v2": "True", "root_device_name": "/dev/vda"}
     image = cloud.images.add(NewImage(name="of volumes", visibility="public", properties=properties))
 
-    server = booted(cloud, imageRef=image.id)
+    local = {"uuid": image.id, "source_type": "image", "destination_type": "local", "boot_index": 0}
+    server = booted(cloud, imageRef=image.id, **({"block_device_mapping_v2": [local]} if stock else {}))
 
     assert server["image"] == ""
     assert len(server["os-extended-volumes:volumes_attached"]) == 1

@@ -44,7 +44,7 @@ def resolve(call: Call, body: Mapping[str, Any], flavor: Any) -> tuple[dict[str,
         return _from_image(call, image_id, flavor)
     call.demand(_RULE, {"project_id": call.context.project_id})
     image = usable(call, image_id) if image_id else None
-    devices = _merged(_of_image(image), asked)
+    devices = _merged(_of_image(image), asked, image_id)
     return _checked(call, image, devices, flavor)
 
 
@@ -117,8 +117,13 @@ def _source_of(entry: Mapping[str, Any]) -> Any:
     return entry.get("uuid") or entry.get(f"{entry.get('source_type')}_id")
 
 
-def _merged(of_image: Sequence[BlockDevice], asked: Sequence[BlockDevice]) -> list[BlockDevice]:
-    """The request overrides the image, by device name and for the root."""
+def _merged(of_image: Sequence[BlockDevice], asked: Sequence[BlockDevice], image_id: str) -> list[BlockDevice]:
+    """The request overrides the image, by device name and for the root.
+
+    But that the root is a local copy of the very image says no more than ``imageRef``: stock clients always send it.
+    """
+    if block_device.root_of(of_image) is not None:
+        asked = [d for d in asked if not (d.is_root and not d.is_volume and d.image_id == image_id)]
     names = {device.device_name for device in asked if device.device_name}
     rooted = block_device.root_of(asked) is not None
     kept = [d for d in of_image if d.device_name not in names and not (rooted and d.is_root)]
