@@ -76,11 +76,18 @@ class Plant(Cloud):
             os.kill(process.pid, signal.SIGKILL)
         process.join(10)
 
+    def alone(self) -> None:
+        """One conductor, which nothing stops: how every test begins, whatever the one before it came to."""
+        if "conductor2" in self._running:
+            self.kill("conductor2")
+        (self.directory / "conductor1.log").write_text("")
+        self.again("conductor1")
+
     def again(self, name: str, at: str | None = None, number: int = signal.SIGKILL) -> None:
         self.kill(name)
         self.begin(name, at, number)
 
-    def dies(self, name: str, seconds: float = 20) -> None:
+    def dies(self, name: str, seconds: float = 60) -> None:
         """Wait until the process has killed itself."""
         process = self._running[name]
         process.join(seconds)
@@ -131,7 +138,7 @@ class Plant(Cloud):
     def delete(self, uuid: str) -> None:
         assert self.call("DELETE", f"/servers/{uuid}").status_code == 204
 
-    def settle(self, uuid: str, seconds: float = 20) -> None:
+    def settle(self, uuid: str, seconds: float = 60) -> None:
         wait_for(lambda: at_rest(self.world(), uuid), seconds)
 
     def world(self) -> World:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Boundary:
                     for database in self.databases:
                         quiet.enter_context(database._sqlite_writer)
                 (self._plan.folder / f"reached-{os.getpid()}").touch()
-                os.kill(os.getpid(), self._plan.signal)
+                # To this thread: one sent to the process is taken by any thread, and this one would go on for a moment.
+                signal.pthread_kill(threading.get_ident(), self._plan.signal)
 
 
 class Checked:

@@ -46,11 +46,17 @@ STORIES = (
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     made = Plant(tmp_path_factory.mktemp("plant"))
     made.open()
     yield made
     made.close()
+
+
+@pytest.fixture
+def plant(opened: Plant) -> Iterator[Plant]:
+    yield opened
+    opened.alone()
 
 
 def killed(where: str, host: str) -> str:
@@ -121,10 +127,7 @@ def test_a_conductor_that_slept_past_its_lease_touches_nothing(plant: Plant, whe
     plant.settle(uuid)
     plant.wake("conductor1")
     log = plant.directory / "conductor1.log"
-    wait_for(lambda: "was taken over" in log.read_text(), 10)
-    log.write_text("")
-    plant.kill("conductor2")
-    plant.again("conductor1")
+    wait_for(lambda: "was taken over" in log.read_text(), 30)
     assert audit(plant.world(), uuid, "active") == []
 
 
@@ -139,9 +142,6 @@ def test_what_a_sleeper_made_for_a_server_that_is_gone_is_removed(plant: Plant, 
     plant.settle(uuid)
     plant.wake("conductor1")
     log = plant.directory / "conductor1.log"
-    wait_for(lambda: "was taken over" in log.read_text(), 10)
+    wait_for(lambda: "was taken over" in log.read_text(), 30)
     wait_for(lambda: audit(plant.world(), uuid, "deleted") == [], 10)
-    log.write_text("")
-    plant.kill("conductor2")
-    plant.again("conductor1")
     assert quota_errors(plant.world()) == []
