@@ -1,6 +1,7 @@
 """A console proxy's HTTP side: pages, the check of token and origin, then the relay. One thread a connection."""
 
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -9,33 +10,42 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import escape
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from kilonova.console import gate
 from kilonova.console.relay import Relay
-from kilonova.console.target import ConsoleTarget, Redeem
+from kilonova.console.target import ConsoleTarget, Redeem, Refused
 from kilonova.kit.clock import Clock, SystemClock
-from kilonova.kit.errors import KilonovaError, Unavailable
+from kilonova.kit.errors import KilonovaError
 
 LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS = 10
 _REQUEST_SECONDS = 30
 _TLS_HANDSHAKE = b"\x16"
 _ANSWER_LIMIT = 4096
+_TOKEN = re.compile(r"[\w-]{1,128}", re.ASCII)
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>Console</title>
+<h1>This console cannot be opened</h1>
+<p>{reason}.</p>
+<p>An address of a console is good for some minutes; ask the Compute service for a new one.</p>
+</html>
+"""
 
 
-class Refused(Unavailable):
-    """A console session cannot be opened; ``status`` and the message go to the browser."""
+class Opening(Protocol):
+    """What a protocol has to settle with both sides before bytes are only carried."""
 
-    template = "{reason}"
+    def to_guest(self, guest: socket.socket, host: str) -> socket.socket:
+        """The socket to relay; it may be a new one around the given. Raises Refused, OSError."""
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason=reason)
-        self.status = status
+    def to_browser(self, browser: Any) -> bool:
+        """False when the browser cannot go on. Raises OSError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +58,9 @@ class Terms:
     """Directory of pages; None serves none."""
     redirects: Mapping[str, str] = field(default_factory=dict)
     """Old names of pages."""
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    """Path prefix → directory, besides ``web``."""
+    opening: Opening | None = None
     allowed_origins: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
     tls_only: bool = False
@@ -131,8 +144,40 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.METHOD_NOT_ALLOWED, "This address serves WebSockets only")
         elif parts.path in self.server.terms.redirects:
             self._redirect(self.server.terms.redirects[parts.path], parts.query)
-        else:
+        elif self._page_is_welcome(parts.path):
             serve()
+
+    def _page_is_welcome(self, path: str) -> bool:
+        """A page that is asked for with a token nobody knows would only show that it cannot connect: say why."""
+        token = gate.token(self.path, None) if path.endswith((".html", "/")) else None
+        if token is None:
+            return True
+        try:
+            self._redeemed(token)
+        except Refused as refusal:
+            LOG.info("%s page refused to %s: %s", self.server.terms.kind, self.client_address[0], refusal)
+            page = _PAGE.format(reason=escape(str(refusal))).encode()
+            self.send_response(refusal.status)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page if self.command == "GET" else b"")
+            return False
+        return True
+
+    def translate_path(self, path: str) -> str:
+        """The file of a path; some paths are of other directories than ``web``."""
+        terms = self.server.terms
+        self.directory = str(terms.web)
+        for prefix, folder in terms.mounts.items():
+            if path.startswith(prefix):
+                self.directory, path = str(folder), path[len(prefix) - 1 :]
+        return super().translate_path(path)
+
+    def end_headers(self) -> None:
+        """A page's address holds a token, which is nobody else's business."""
+        self.send_header("Referrer-Policy", "no-referrer")
+        super().end_headers()
 
     def _redirect(self, page: str, query: str) -> None:
         joint = "&" if "?" in page else "?"
@@ -152,7 +197,7 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
         self.close_connection = True
         try:
             target = self._admitted()
-            guest = _connect(target)
+            guest = _connect(target, self.server.terms.opening)
         except Refused as refusal:
             LOG.info("console refused to %s: %s", self.client_address[0], refusal)
             # Said in the status line alone: a client that has asked for a WebSocket may take a body for frames.
@@ -165,8 +210,19 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
             if browser is None:
                 return
             LOG.info("%s console of %s opened by %s", target.kind, target.server, self.client_address[0])
-            reason = self.server.run(Relay(browser, guest, until=self._until(target)))
+            reason = self._session(browser, guest, target)
             LOG.info("%s console of %s closed: %s", target.kind, target.server, reason)
+
+    def _session(self, browser: Any, guest: socket.socket, target: ConsoleTarget) -> str:
+        """Returns why it ended."""
+        opening = self.server.terms.opening
+        try:
+            if opening is not None and not opening.to_browser(browser):
+                return "the browser's VNC client is too old"
+        except OSError as error:
+            return f"the browser left: {error}"
+        self.connection.settimeout(0)
+        return self.server.run(Relay(browser, guest, until=self._until(target)))
 
     def _admitted(self) -> ConsoleTarget:
         terms = self.server.terms
@@ -175,6 +231,12 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
         token = gate.token(self.path, self.headers.get("Cookie"))
         if token is None:
             raise Refused(HTTPStatus.FORBIDDEN, "The console token is missing")
+        return self._redeemed(token)
+
+    def _redeemed(self, token: str) -> ConsoleTarget:
+        terms = self.server.terms
+        if _TOKEN.fullmatch(token) is None:
+            raise Refused(HTTPStatus.FORBIDDEN, "The console token is malformed")
         try:
             target = terms.redeem(token)
         except KilonovaError as error:
@@ -198,7 +260,6 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
         except Exception as error:  # noqa: BLE001  # websockify raises plain Exceptions for bad requests
             self.send_error(HTTPStatus.BAD_REQUEST, str(error))
             return None
-        self.connection.settimeout(0)
         if self.connection.family != socket.AF_UNIX:
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return browser
@@ -215,23 +276,27 @@ def _binary(_: Any, protocols: list[str]) -> str:
     return next((name for name in protocols if name.strip() == "binary"), "")
 
 
-def _connect(target: ConsoleTarget) -> socket.socket:
+def _connect(target: ConsoleTarget, opening: Opening | None) -> socket.socket:
     try:
         guest = socket.create_connection((target.host, target.port), timeout=_CONNECT_SECONDS)
     except OSError as error:
-        LOG.warning("console of %s at %s:%s: %s", target.server, target.host, target.port, error)
-        raise Refused(HTTPStatus.BAD_GATEWAY, "The server's console does not answer") from error
+        raise _silent(target, error) from error
     try:
         guest.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if target.internal_access_path:
             _ask(guest, target.internal_access_path)
-    except OSError as error:
-        guest.close()
-        raise Refused(HTTPStatus.BAD_GATEWAY, "The server's console does not answer") from error
+        return guest if opening is None else opening.to_guest(guest, target.host)
     except Refused:
         guest.close()
         raise
-    return guest
+    except OSError as error:
+        guest.close()
+        raise _silent(target, error) from error
+
+
+def _silent(target: ConsoleTarget, error: OSError) -> Refused:
+    LOG.warning("console of %s at %s:%s: %s", target.server, target.host, target.port, error)
+    return Refused(HTTPStatus.BAD_GATEWAY, "The server's console does not answer")
 
 
 def _ask(guest: socket.socket, path: str) -> None:

@@ -1,8 +1,8 @@
 """Options of the console proxies, with upstream's names, sections and defaults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from kilonova.kit.options import Configuration, opt
 
@@ -15,7 +15,12 @@ class ListenerOptions:
     ssl_only: bool = opt(default=False, help_text="refuse connections without TLS")
     cert: str = opt("self.pem", "TLS certificate; TLS is offered when the file exists")
     key: str | None = opt(None, "TLS key; empty means it is in the certificate's file")
-    web: str = opt("/usr/share/novnc", "directory of the console client's pages")
+    web: str = opt("/usr/share/spice-html5", "directory of the console client's pages, where they are not Debian's")
+
+    def pages(self, entry: str, usual: str) -> Path:
+        """``web`` when it has the page ``entry``, else ``usual``: three kinds of proxies share one option."""
+        wanted = Path(self.web)
+        return wanted if (wanted / entry).exists() else Path(usual)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,29 +50,63 @@ class VncOptions:
     GROUP: ClassVar[str] = "vnc"
     novncproxy_host: str = opt("0.0.0.0", "address to listen on")
     novncproxy_port: int = opt(6080, "port to listen on", min=0, max=65535)
-    auth_schemes: list[str] = opt(["none"], "security types used towards compute hosts")
+    auth_schemes: list[str] = opt(["none"], "security towards compute hosts, best first: vencrypt, none")
+    vencrypt_client_key: str | None = opt(None, "key of the certificate shown to compute hosts")
+    vencrypt_client_cert: str | None = opt(None, "certificate shown to compute hosts")
+    vencrypt_ca_certs: str | None = opt(None, "authorities of the compute hosts' certificates")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoVncOptions:
-    """All that ``NoVncProxy`` reads."""
+class SpiceOptions:
+    """The part of section ``[spice]`` that the proxy reads."""
 
-    vnc: VncOptions = VncOptions()
+    GROUP: ClassVar[str] = "spice"
+    enabled: bool = opt(default=False, help_text="offer SPICE consoles")
+    html5proxy_host: str = opt("0.0.0.0", "address to listen on")
+    html5proxy_port: int = opt(6082, "port to listen on", min=0, max=65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialOptions:
+    """The part of section ``[serial_console]`` that the proxy reads."""
+
+    GROUP: ClassVar[str] = "serial_console"
+    enabled: bool = opt(default=False, help_text="offer serial consoles")
+    serialproxy_host: str = opt("0.0.0.0", "address to listen on")
+    serialproxy_port: int = opt(6083, "port to listen on", min=0, max=65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyOptions:
+    """What every console proxy reads besides its own section."""
+
     listener: ListenerOptions = ListenerOptions()
     console: ConsoleOptions = ConsoleOptions()
     session: SessionOptions = SessionOptions()
 
     @classmethod
-    def of(cls, configuration: Configuration) -> "NoVncOptions":
-        return cls(
-            vnc=configuration.section(VncOptions),
-            listener=configuration.section(ListenerOptions),
-            console=configuration.section(ConsoleOptions),
-            session=configuration.section(SessionOptions),
-        )
+    def of(cls, configuration: Configuration) -> Self:
+        """Each field is a section."""
+        sections: dict[str, Any] = {field.name: configuration.section(type(field.default)) for field in fields(cls)}
+        return cls(**sections)
 
-    @property
-    def web(self) -> Path:
-        """The directory of noVNC, also when ``web`` names none that exists (its upstream default is SPICE's)."""
-        wanted = Path(self.listener.web)
-        return wanted if (wanted / "vnc_lite.html").exists() else Path("/usr/share/novnc")
+
+@dataclass(frozen=True, kw_only=True)
+class NoVncOptions(ProxyOptions):
+    """All that ``NoVncProxy`` reads."""
+
+    vnc: VncOptions = VncOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpiceProxyOptions(ProxyOptions):
+    """All that ``SpiceProxy`` reads."""
+
+    spice: SpiceOptions = SpiceOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialProxyOptions(ProxyOptions):
+    """All that ``SerialProxy`` reads."""
+
+    serial: SerialOptions = SerialOptions()

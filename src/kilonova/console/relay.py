@@ -11,6 +11,11 @@ _CHUNK = 65536
 _QUEUED = 1 << 20
 """Bytes waiting for the guest above which the browser is not read."""
 _TICK = 5.0
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""A side that has nothing to give or take now; guests may be behind TLS, too.
+
+A whole TLS record fits into a chunk, so nothing stays behind in the TLS library that the selector would not see.
+"""
 NORMAL, TRY_LATER, EXPIRED = 1000, 1013, 1008
 """Close codes: RFC 6455, 7.4.1, and its registry."""
 
@@ -105,14 +110,14 @@ class Relay:
         """False once the guest's console is gone."""
         try:
             if self._to_guest:
-                with suppress(BlockingIOError):
+                with suppress(*_LATER):
                     self._to_guest = self._to_guest[self._guest.send(self._to_guest[:_CHUNK]) :]
             if ready & selectors.EVENT_READ and not self._to_browser:
                 self._to_browser = self._guest.recv(_CHUNK)
                 if not self._to_browser:
                     return False
                 self._send()
-        except BlockingIOError:
+        except _LATER:
             return True
         except OSError:
             return False

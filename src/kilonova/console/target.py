@@ -1,8 +1,21 @@
-"""What a console token stands for."""
+"""What a console token stands for, and the answer where it stands for nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
+
+from kilonova.kit.errors import Unavailable
+
+
+class Refused(Unavailable):
+    """A console session cannot be opened; ``status`` and the message go to the browser."""
+
+    template = "{reason}"
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ from typing import Any, ClassVar
 from kilonova.api.app import build as build_api
 from kilonova.api.policies import policy
 from kilonova.console.novnc import NoVncProxy
-from kilonova.console.options import NoVncOptions
+from kilonova.console.options import NoVncOptions, SerialProxyOptions, SpiceProxyOptions
+from kilonova.console.serial import SerialProxy
+from kilonova.console.spice import SpiceProxy
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
@@ -137,7 +139,18 @@ class AllInOne:
         self._run(ComputeHost(self.configuration, driver, self.bus, others.resources, host))
         # Operations that go on need the host, so the conductor stops first.
         self._stops[-2:] = reversed(self._stops[-2:])
-        self._run(NoVncProxy(NoVncOptions.of(self.configuration), redeemer(self.bus), clock=self.clock))
+        self._consoles()
+
+    def _consoles(self) -> None:
+        """Screens always; SPICE and serial ports where the configuration offers them."""
+        redeem = redeemer(self.bus)
+        spice = SpiceProxyOptions.of(self.configuration)
+        serial = SerialProxyOptions.of(self.configuration)
+        if spice.spice.enabled:
+            self._run(SpiceProxy(spice, redeem, clock=self.clock))
+        if serial.serial.enabled:
+            self._run(SerialProxy(serial, redeem, clock=self.clock))
+        self._run(NoVncProxy(NoVncOptions.of(self.configuration), redeem, clock=self.clock))
 
     def _run(self, part: Any) -> None:
         part.start()

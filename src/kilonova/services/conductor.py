@@ -106,7 +106,7 @@ class Conductor:
             "ports.plugged": self._plugged,
             "images.cache": self._cache_images,
             **HostReports(self.tools, cell).handlers(),
-            **ConsoleTokens(self.tools.store, self.tools.clock).handlers(),
+            **ConsoleTokens(self.tools.store, self.tools.clock, self.tools.hosts).handlers(),
         }
         self._listener = self._bus.serve(Address(TOPIC, self._host), handlers, threads=32)
         for loop in self._loops:

@@ -1,4 +1,4 @@
-"""``nova-novncproxy``: browsers' consoles. Tokens are redeemed over the bus; the proxy opens no database."""
+"""``nova-novncproxy``: guests' VNC screens in browsers."""
 
 import sys
 from collections.abc import Sequence
@@ -7,26 +7,16 @@ from kilonova.console.novnc import NoVncProxy
 from kilonova.console.options import NoVncOptions
 from kilonova.kit.options import Configuration
 from kilonova.services import program
-from kilonova.services.process import ProcessOptions, bus_of
-from kilonova.services.redeem import redeemer
+from kilonova.services.console_process import ConsoleProcess
 
 
-class _Process:
-    def __init__(self, configuration: Configuration) -> None:
-        self._bus = bus_of(configuration, configuration.section(ProcessOptions))
-        self._proxy = NoVncProxy(NoVncOptions.of(configuration), redeemer(self._bus))
-
-    def start(self) -> None:
-        self._proxy.start()
-
-    def stop(self) -> None:
-        self._proxy.stop()
-        self._bus.close()
+def _process(configuration: Configuration) -> ConsoleProcess:
+    return ConsoleProcess(configuration, lambda redeem: NoVncProxy(NoVncOptions.of(configuration), redeem))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Until SIGTERM or SIGINT."""
-    return program.run("nova-novncproxy", argv, _Process)
+    return program.run("nova-novncproxy", argv, _process)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The proxy over its port, with a plain TCP server in the guest's place."""
 
 import http.client
+import logging
 import socket
 import ssl
 import subprocess
@@ -10,15 +11,27 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kilonova.console.novnc import NoVncProxy
-from kilonova.console.options import ConsoleOptions, ListenerOptions, NoVncOptions, SessionOptions, VncOptions
+from kilonova.console.options import (
+    ConsoleOptions,
+    ListenerOptions,
+    NoVncOptions,
+    SerialProxyOptions,
+    SessionOptions,
+    SpiceProxyOptions,
+    VncOptions,
+)
+from kilonova.console.serial import SerialProxy
+from kilonova.console.spice import SpiceProxy
 from kilonova.console.target import ConsoleTarget
 from kilonova.kit.clock import ManualClock
 from kilonova.kit.errors import Unavailable
 from kilonova.kit.http.serve import PortTaken
+from kilonova.kit.options import from_mapping
 
 CLOCK = ManualClock()
 UPGRADE = {
@@ -87,6 +100,7 @@ class Tokens:
             "good": good,
             "expired": replace(good, expires=CLOCK.now()),
             "serial": replace(good, kind="serial"),
+            "spice": replace(good, kind="spice-html5"),
             "dead": replace(good, port=1),
             "path": replace(good, internal_access_path="/s1"),
             "short": replace(good, expires=CLOCK.now() + timedelta(milliseconds=200)),
@@ -127,12 +141,20 @@ def upgrade(end: socket.socket, path: str) -> bytes:
 
 
 def frame(end: socket.socket) -> tuple[int, bytes]:
-    """Opcode and payload of the next (short, unmasked) frame: RFC 6455, 5.2."""
-    first, length = end.recv(1)[0], end.recv(1)[0]
-    payload = b""
-    while len(payload) < length:
-        payload += end.recv(length - len(payload))
-    return first & 0x0F, payload
+    """Opcode and payload of the next (unmasked) frame: RFC 6455, 5.2."""
+    first, length = _exactly(end, 2)
+    longer = {126: 2, 127: 8}.get(length)
+    return first & 0x0F, _exactly(end, int.from_bytes(_exactly(end, longer)) if longer else length)
+
+
+def _exactly(end: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        part = end.recv(count - len(found))
+        if not part:
+            raise ConnectionError("closed")
+        found += part
+    return found
 
 
 def masked(payload: bytes) -> bytes:
@@ -167,6 +189,8 @@ def test_many_sessions_at_once(proxy: NoVncProxy) -> None:
         ("/?token=expired", 403, "unknown or has expired"),
         ("/?token=serial", 403, "unknown or has expired"),
         ("/", 403, "token is missing"),
+        ("/?token=a%0Ab", 403, "token is malformed"),
+        ("/?token=" + "a" * 200, 403, "token is malformed"),
         ("/?token=dead", 502, "does not answer"),
         ("/?token=down", 503, "cannot be checked now"),
     ],
@@ -226,6 +250,61 @@ def test_pages_redirects_and_nothing_else(proxy: NoVncProxy) -> None:
     assert ask(proxy.port, "/app/")[0] == 404
     assert ask(proxy.port, "/../../../../etc/passwd")[0] == 404
     assert ask(proxy.port, "/%2e%2e/%2e%2e/etc/passwd")[0] == 404
+
+
+def test_a_page_with_a_token_nobody_knows_says_so_and_the_log_keeps_the_token(
+    proxy: NoVncProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for path, status, words in (
+        ("/vnc_lite.html?path=%3Ftoken%3Dunknown", 403, "unknown or has expired"),
+        ("/vnc_lite.html?token=%3Cscript%3E", 403, "malformed"),
+        ("/vnc_lite.html?token=serial", 403, "unknown or has expired"),
+        ("/vnc_lite.html?token=down", 503, "cannot be checked now"),
+        ("/vnc_lite.html?path=%3Ftoken%3Dgood", 200, "noVNC"),
+    ):
+        found, _, page = ask(proxy.port, path)
+        assert (found, words in page) == (status, True)
+        assert "script" not in page
+    ask(proxy.port, "/?token=unknown", UPGRADE)
+    assert "novnc page refused to 127.0.0.1: The console token is unknown" in caplog.text
+    assert "console refused to 127.0.0.1" in caplog.text
+    assert "=unknown" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("make", "token", "page", "words"),
+    [
+        (SerialProxy, "serial", "/?token=serial", "Serial console"),
+        (SerialProxy, "serial", "/serial.js", "WebSocket"),
+        (SpiceProxy, "spice", "/spice_auto.html?token=spice", "SPICE"),
+    ],
+)
+def test_other_kinds_serve_their_pages_and_their_tokens_only(
+    options: NoVncOptions, guest: Guest, make: Any, token: str, page: str, words: str
+) -> None:
+    (Path(options.listener.web) / "spice_auto.html").write_text("SPICE")
+    local = {
+        "serialproxy_host": "127.0.0.1",
+        "serialproxy_port": 0,
+        "html5proxy_host": "127.0.0.1",
+        "html5proxy_port": 0,
+    }
+    configuration = from_mapping(
+        {"serial_console": local, "spice": local, "DEFAULT": {"web": options.listener.web, "cert": "none"}}
+    )
+    sections = SerialProxyOptions if make is SerialProxy else SpiceProxyOptions
+    proxy = make(sections.of(configuration), Tokens(guest).redeem, clock=CLOCK)
+    proxy.start()
+    try:
+        status, _, text = ask(proxy.port, page)
+        assert (status, words in text) == (200, True)
+        assert ask(proxy.port, "/?token=good", UPGRADE)[0] == 403
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as end:
+            upgrade(end, f"/websockify?token={token}")
+            assert frame(end) == (2, b"RFB 003.008\n")
+    finally:
+        proxy.stop()
 
 
 def test_a_taken_port_is_named(options: NoVncOptions, proxy: NoVncProxy) -> None:

@@ -43,12 +43,12 @@ def vnc(tmp_path: Path) -> Iterator[int]:
     subprocess.run(command, check=True, timeout=30)
     pid = int(pidfile.read_text())
     try:
-        yield _listening_port(pid)
+        yield listening_port(pid)
     finally:
         os.kill(pid, 15)
 
 
-def _listening_port(pid: int) -> int:
+def listening_port(pid: int) -> int:
     """The VNC port of QEMU, from the kernel's table of its listening sockets (proc_net(5))."""
     links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]
     inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
@@ -95,7 +95,6 @@ def test_a_wrong_token_shows_no_screen(proxy: NoVncProxy) -> None:
         try:
             tab = browser.new_page()
             tab.goto(f"http://127.0.0.1:{proxy.port}/vnc_lite.html?path=%3Ftoken%3Dwrong")
-            tab.wait_for_function("document.querySelector('#status').innerText.includes('closed')", timeout=30000)
-            assert tab.evaluate(f"({COLOURS})()") <= 1
+            assert "unknown or has expired" in tab.inner_text("body")
         finally:
             browser.close()

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from kilonova.console.novnc import NoPages, NoVncProxy, redirects, tls_context
-from kilonova.console.options import ConsoleOptions, ListenerOptions, NoVncOptions, VncOptions
+from kilonova.console.novnc import NoVncProxy, redirects
+from kilonova.console.options import NoVncOptions, VncOptions
+from kilonova.console.proxy import NoPages
 from kilonova.kit.options import BadConfiguration
 
 
@@ -19,20 +20,15 @@ def test_missing_pages_are_named(tmp_path: Path) -> None:
         redirects(tmp_path)
 
 
-def test_no_certificate_means_no_tls_unless_it_is_demanded(tmp_path: Path) -> None:
-    absent = str(tmp_path / "self.pem")
-    assert tls_context(ListenerOptions(cert=absent), ConsoleOptions()) is None
-    with pytest.raises(BadConfiguration, match="ssl_only needs a certificate"):
-        tls_context(ListenerOptions(cert=absent, ssl_only=True), ConsoleOptions())
-
-
-def test_a_broken_certificate_is_a_configuration_error(tmp_path: Path) -> None:
-    broken = tmp_path / "self.pem"
-    broken.write_text("nonsense")
-    with pytest.raises(BadConfiguration, match="cert, key"):
-        tls_context(ListenerOptions(cert=str(broken)), ConsoleOptions())
-
-
-def test_a_security_type_that_we_cannot_speak_is_refused() -> None:
-    with pytest.raises(BadConfiguration, match="auth_schemes"):
-        NoVncProxy(NoVncOptions(vnc=VncOptions(auth_schemes=["vencrypt"])), lambda _: None)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"auth_schemes": ["vencrypt"]}, "vencrypt_ca_certs is needed"),
+        ({"auth_schemes": ["vencrypt"], "vencrypt_ca_certs": "/nowhere/ca.pem"}, "vencrypt_ca_certs, vencrypt_client"),
+        ({"auth_schemes": ["vnc", "none"]}, "a list of vencrypt and none"),
+        ({"auth_schemes": []}, "a list of vencrypt and none"),
+    ],
+)
+def test_security_that_cannot_be_had_is_refused_at_start(options: dict[str, object], words: str) -> None:
+    with pytest.raises(BadConfiguration, match=words):
+        NoVncProxy(NoVncOptions(vnc=VncOptions(**options)), lambda _: None)  # type: ignore[arg-type]  # a table of options

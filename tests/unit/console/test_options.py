@@ -21,12 +21,8 @@ def test_options_come_from_their_sections() -> None:
     assert options.session.enforce_session_timeout
 
 
-def test_web_is_used_when_it_holds_novnc(tmp_path: Path) -> None:
+def test_web_is_used_when_it_holds_the_page(tmp_path: Path) -> None:
+    listener = NoVncOptions.of(from_mapping({"DEFAULT": {"web": str(tmp_path)}})).listener
+    assert listener.pages("vnc_lite.html", "/usr/share/novnc") == Path("/usr/share/novnc")
     (tmp_path / "vnc_lite.html").write_text("page")
-    options = NoVncOptions.of(from_mapping({"DEFAULT": {"web": str(tmp_path)}}))
-    assert options.web == tmp_path
-
-
-def test_another_clients_directory_leads_to_debians_novnc(tmp_path: Path) -> None:
-    options = NoVncOptions.of(from_mapping({"DEFAULT": {"web": str(tmp_path)}}))
-    assert options.web == Path("/usr/share/novnc")
+    assert listener.pages("vnc_lite.html", "/usr/share/novnc") == tmp_path

@@ -13,6 +13,7 @@ from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, Object, Schema
 from kilonova.store import console_tokens
+from kilonova.store.cells import Cell
 
 _MOST_OUTPUT = 100 << 10
 _RULE = "os_compute_api:os-remote-consoles"
@@ -63,19 +64,19 @@ def output(call: Call) -> Any:
 
 def remote_console(call: Call) -> Any:
     """A URL that opens the server's screen, or its serial port."""
-    _cell, row = finding.find(call, _RULE)
+    cell, row = finding.find(call, _RULE)
     wanted = call.body["remote_console"]
     protocol, kind = wanted["protocol"], wanted["type"]
     if kind not in _KINDS[protocol]:
         raise Invalid(f"type: Invalid console type {kind} for protocol {protocol}.")
-    return {"remote_console": {"protocol": protocol, "type": kind, "url": url_of(call, row, kind)}}
+    return {"remote_console": {"protocol": protocol, "type": kind, "url": url_of(call, cell, row, kind)}}
 
 
 def old_console(call: Call) -> Any:
     """The older actions for the same."""
-    _cell, row = finding.find(call, _RULE)
+    cell, row = finding.find(call, _RULE)
     kind = call.body["type"]
-    return {"console": {"type": kind, "url": url_of(call, row, kind)}}
+    return {"console": {"type": kind, "url": url_of(call, cell, row, kind)}}
 
 
 def rdp_console(call: Call) -> Never:
@@ -97,7 +98,7 @@ def token(call: Call) -> Any:
     raise TokenNotFound
 
 
-def url_of(call: Call, row: Any, kind: str) -> str:
+def url_of(call: Call, cell: Cell, row: Any, kind: str) -> str:
     """Ask the host where the console is, remember that under a fresh token, and say the URL."""
     if call.app.console.base_url(kind) is None:
         raise Invalid(f"type: Unavailable console type {kind}.")
@@ -120,7 +121,6 @@ def url_of(call: Call, row: Any, kind: str) -> str:
         "access_url": options.base_url(kind),
         "expires_at": stamp(now + timedelta(seconds=options.token_ttl)),
     }
-    cell = call.app.store.home
     with cell.database.write() as connection:
         console_tokens.add(connection, values, stamp(now))
     return str(url)

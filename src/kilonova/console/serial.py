@@ -1,0 +1,27 @@
+"""The serial proxy: a page with a terminal, and guests' serial ports over WebSockets."""
+
+from pathlib import Path
+
+from kilonova.console.options import SerialProxyOptions
+from kilonova.console.proxy import ConsoleProxy, Face
+from kilonova.console.target import Redeem
+from kilonova.kit.clock import Clock
+
+_PAGES = Path(__file__).with_name("pages")
+_TERMINAL = Path("/usr/share/javascript/xterm")
+"""Debian's package libjs-xterm. The page says so where it is missing; other clients need no page."""
+
+
+class SerialProxy(ConsoleProxy):
+    """URLs of ``base_url`` are WebSockets', ``ws://``; with ``http://`` they are pages. Raises BadConfiguration."""
+
+    def __init__(self, options: SerialProxyOptions, redeem: Redeem, *, clock: Clock | None = None) -> None:
+        face = Face(
+            kind="serial",
+            host=options.serial.serialproxy_host,
+            port=options.serial.serialproxy_port,
+            web=_PAGES,
+            redirects={},
+            mounts={"/xterm/": _TERMINAL},
+        )
+        super().__init__(face, options, redeem, clock)
