@@ -20,7 +20,7 @@ from kilonova.hypervisor.libvirt.images.transport import LocalTransport, Transpo
 from kilonova.hypervisor.libvirt.options import DriverOptions, GuestDisplayOptions, LibvirtOptions, StorageOptions
 from kilonova.kit import codec
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]  # minutes on a busy machine: real guests move
 TOKEN = "11111111-2222-4333-8444-555555555555"
 UUID = "aaaaaaaa-2222-4333-8444-555555555555"
 
