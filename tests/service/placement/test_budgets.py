@@ -69,8 +69,7 @@ def test_a_claim(cloud: Any) -> None:
     assert statements(cloud, "DELETE", path) == 6
 
 
-@pytest.mark.parametrize(("hosts", "budget"), [(10, 5), (20, 7)])
-def test_many_claims_at_once(cloud: Any, hosts: int, budget: int) -> None:
-    """Of ten hosts the process knows the ids; for others it reads them."""
+@pytest.mark.parametrize("hosts", [10, 20])
+def test_many_claims_at_once(cloud: Any, hosts: int) -> None:
     body = {cloud.uid(f"m{i}"): cloud.claim_body({f"cn{i}": {"VCPU": 1, "DISK_GB": 1}}) for i in range(hosts)}
-    assert statements(cloud, "POST", "/allocations", body) == budget
+    assert statements(cloud, "POST", "/allocations", body) == 7

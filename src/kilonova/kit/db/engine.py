@@ -3,6 +3,7 @@
 * ``read()`` gives a connection for selects, ``write()`` a transaction that commits on leaving and rolls back on error.
 * ``transact(fn)`` runs ``fn(connection)`` in a transaction and again when the database reports a deadlock or a lost
   race for a lock; ``fn`` must have no effect outside the database. ``once(fn)`` does so for a single statement.
+* ``play(script, …)`` makes a transaction of prepared statements in one round trip, where the database can do that.
 * ``statements`` counts what was sent, for tests that assert query budgets.
 """
 
@@ -14,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from kilonova.kit.db.script import Script
 from kilonova.kit.errors import Conflict, Invalid, Unavailable
 from kilonova.kit.options import opt
 
@@ -43,6 +45,8 @@ _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
     "postgresql": sa.text("SELECT extract(epoch FROM clock_timestamp())"),
 }
+_MULTI_STATEMENTS = 1 << 16
+"""CLIENT_MULTI_STATEMENTS of MySQL's protocol, for scripts. Every value of every statement is a bound parameter."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -150,6 +154,18 @@ class Database:
         if self._sqlite_writer is not None:
             return self.transact(work)
         return self._repeated(work, self.read)
+
+    def play(self, script: Script, parameters: Mapping[str, Any]) -> None:
+        """A script as a transaction of its own. Raises Unmet, DatabaseBusy, IntegrityError; none of it is done then."""
+        if self.dialect != "mysql":
+            with self.write() as connection:
+                script.step_through(connection, parameters)
+            return
+        with self._translated(), self._writers.connection() as connection:
+            script.send(connection, parameters)
+        if "statements" in vars(self):
+            for line in script.lines:
+                self.statements.count(None, None, str(line.statement))
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -298,6 +314,9 @@ def _engine(url: sa.URL, options: DatabaseOptions, *, reading: bool = False) -> 
     """An engine for transactions, or one for selects alone: without BEGIN and ROLLBACK these cost a third less."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
+    if url.get_backend_name() == "mysql":
+        flags = int(str(url.query.get("client_flag", 0))) | _MULTI_STATEMENTS
+        url = url.update_query_dict({"client_flag": str(flags)})
     engine = sa.create_engine(
         url,
         poolclass=QueuePool,

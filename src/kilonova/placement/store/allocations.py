@@ -16,10 +16,12 @@ from sqlalchemy.exc import IntegrityError
 
 from kilonova.kit.clock import Clock
 from kilonova.kit.db.engine import Database, DatabaseBusy
+from kilonova.kit.db.script import Unmet
 from kilonova.placement.domain.claims import Claim, Place, Slot, Unchecked, changes, check_room, check_units
 from kilonova.placement.domain.errors import ConcurrentUpdate, NoSuchProvider
 from kilonova.placement.domain.inventory import Stock
 from kilonova.placement.store import tables as t
+from kilonova.placement.store.first_claim import first_claim
 from kilonova.placement.store.names import NameBook
 from kilonova.placement.store.providers import ProviderRow, bump_generations, find
 
@@ -29,6 +31,8 @@ INV = t.inventories.c
 P = t.providers.c
 _SLOTS_A_STATEMENT = 64
 _MOST_REMEMBERED = 100_000
+_MOST_AT_ONCE = 16
+"""Inventories of a claim that goes out in one message; the text for each shape of such a claim is kept."""
 
 
 def _several(name: str, of: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
@@ -46,6 +50,7 @@ _STOCKS = (
     .outerjoin(t.inventories, sa.and_(INV.provider_id == P.id, INV.class_id.in_(_several("classes", sa.Integer()))))
     .where(P.uuid.in_(_several("uuids", sa.String())))
 )
+_PROVIDER_IDS = sa.select(P.uuid, P.id).where(P.uuid.in_(_several("uuids", sa.String())))
 _NEW_CONSUMER = sa.insert(t.consumers)
 _NEW = sa.insert(t.allocations)
 _DROP = sa.delete(t.allocations).where(A.consumer_id.in_(_several("ids", t.BIG_ID)))
@@ -150,14 +155,46 @@ class Allocations:
 
         Raises NoSuchProvider, UnknownNames, ConcurrentUpdate, ClaimRefused.
         """
-        if all(claim.generation is None for claim in claims):
-            try:
-                self._database.transact(lambda connection: self._apply_new(connection, claims))
-            except _Otherwise:
-                pass
-            else:
-                return
+        if len(claims) == 1 and claims[0].generation is None and self._hoped(claims[0]):
+            return
         self._database.transact(lambda connection: self.apply(connection, claims))
+
+    def _hoped(self, claim: Claim) -> bool:
+        """``apply`` for a consumer that must be new, all in one message; False when something is not as hoped.
+
+        Nothing need be read: the guard of each statement tells whether all is well. ``apply`` finds out why not.
+        """
+        names = sorted({name for resources in claim.allocations.values() for name in resources})
+        with self._database.read() as connection:
+            classes = self._classes.ids(connection, names)
+            unknown = [uuid for uuid in claim.allocations if uuid not in self._ids]
+            if unknown:
+                rows = connection.execute(_PROVIDER_IDS, {"uuids": unknown})
+                self._remember({row.uuid: row.id for row in rows})
+        wanted = sorted(
+            (self._ids.get(uuid, 0), sorted((classes.get(name, 0), amount) for name, amount in resources.items()))
+            for uuid, resources in claim.allocations.items()
+        )
+        shape = tuple(len(amounts) for _, amounts in wanted)
+        if not shape or not all(shape) or sum(shape) > _MOST_AT_ONCE:
+            return False
+        project, user = self._placeholder
+        values: dict[str, Any] = {
+            "uuid": claim.consumer,
+            "project": claim.project_id or project,
+            "user": claim.user_id or user,
+            "kind": claim.consumer_type,
+            "now": self._clock.now(),
+        }
+        for i, (provider_id, amounts) in enumerate(wanted):
+            values[f"p{i}"] = provider_id
+            for j, (class_id, amount) in enumerate(amounts):
+                values[f"c{i}_{j}"], values[f"n{i}_{j}"] = class_id, amount
+        try:
+            self._database.play(first_claim(shape), values)
+        except (Unmet, IntegrityError, DatabaseBusy):
+            return False
+        return True
 
     def release(self, consumer: str) -> bool:
         """Drop all a consumer holds; was there anything?"""
@@ -183,29 +220,6 @@ class Allocations:
         check_room(places, _changes(present, wanted))
         self._write(connection, claims, present, wanted)
 
-    def _apply_new(self, connection: Connection, claims: Sequence[Claim]) -> None:
-        """``apply`` for consumers that must be new, on providers met before.
-
-        Nothing need be read: the guard of each statement tells whether all is as hoped. Raises _Otherwise when it is
-        not; ``apply`` finds out why.
-        """
-        classes = self._classes.demand(
-            connection, sorted({n for claim in claims for resources in claim.allocations.values() for n in resources})
-        )
-        wanted: dict[str, dict[Slot, int]] = {}
-        for claim in claims:
-            for uuid, resources in claim.allocations.items():
-                for name, amount in resources.items():
-                    wanted.setdefault(claim.consumer, {})[self._ids.get(uuid, 0), classes[name]] = amount
-        slots = [slot for of_one in wanted.values() for slot in of_one]
-        # The guard sees the change of an inventory; with one claim on each it is what that one asks for.
-        if len(wanted) != len(claims) or len(set(slots)) != len(slots) or any(not slot[0] for slot in slots):
-            raise _Otherwise
-        try:
-            self._write(connection, claims, {}, wanted, units=True)
-        except (DatabaseBusy, ConcurrentUpdate) as error:
-            raise _Otherwise from error
-
     def _present(self, connection: Connection, uuids: Sequence[str]) -> dict[str, _Present]:
         found: dict[str, _Present] = {}
         for row in connection.execute(_PRESENT, {"uuids": list(uuids)}):
@@ -228,9 +242,7 @@ class Allocations:
         missing = [uuid for uuid in uuids if uuid not in stocks]
         if missing:
             raise NoSuchProvider(uuid=missing[0])
-        if len(self._ids) > _MOST_REMEMBERED:
-            self._ids.clear()
-        self._ids.update((uuid, provider_id) for uuid, (provider_id, _) in stocks.items())
+        self._remember({uuid: provider_id for uuid, (provider_id, _) in stocks.items()})
         places: dict[Slot, Place] = {}
         wanted: dict[str, dict[Slot, int]] = {}
         for claim in claims:
@@ -242,14 +254,17 @@ class Allocations:
                     wanted.setdefault(claim.consumer, {})[slot] = amount
         return places, wanted
 
+    def _remember(self, ids: Mapping[str, int]) -> None:
+        if len(self._ids) > _MOST_REMEMBERED:
+            self._ids.clear()
+        self._ids.update(ids)
+
     def _write(
         self,
         connection: Connection,
         claims: Sequence[Claim],
         present: Mapping[str, _Present],
         wanted: Mapping[str, Mapping[Slot, int]],
-        *,
-        units: bool = False,
     ) -> None:
         now = self._clock.now()
         ids = self._write_consumers(
@@ -260,7 +275,7 @@ class Allocations:
         }
         if touched:
             bump_generations(connection, touched, now)
-        _use(connection, _changes(present, wanted), units=units)
+        _use(connection, _changes(present, wanted))
         held = sorted(p.id for p in present.values() if p.slots)
         if held:
             connection.execute(_DROP, {"ids": held})
@@ -310,10 +325,6 @@ class Allocations:
             _raise_raced(fresh, error)
         uuids = [claim.consumer for claim in fresh]
         return {row.uuid: row.id for row in connection.execute(_CONSUMER_IDS, {"uuids": uuids})}
-
-
-class _Otherwise(Exception):
-    """Something is not as a claim hoped."""
 
 
 def _raise_raced(claims: Sequence[Claim], error: Exception | None = None) -> None:
@@ -369,8 +380,8 @@ def _stocks(
     return found
 
 
-def _use(connection: Connection, deltas: Mapping[Slot, int], *, units: bool) -> None:
-    """Change ``used`` of each inventory, growing ones only within their capacity; ``units``: by what one may take.
+def _use(connection: Connection, deltas: Mapping[Slot, int]) -> None:
+    """Change ``used`` of each inventory, growing ones only within their capacity.
 
     Raises DatabaseBusy when one did not fit: others came first, and the next attempt reads what they left.
     """
@@ -382,12 +393,12 @@ def _use(connection: Connection, deltas: Mapping[Slot, int], *, units: bool) -> 
             for i, ((provider_id, class_id), delta) in enumerate(part)
             for name, value in ((f"p{i}", provider_id), (f"c{i}", class_id), (f"d{i}", delta))
         }
-        if connection.execute(_guarded(len(part), units=units), values).rowcount != len(part):
+        if connection.execute(_guarded(len(part)), values).rowcount != len(part):
             raise DatabaseBusy(reason="inventories were claimed by other requests meanwhile")
 
 
-@functools.lru_cache(maxsize=2 * _SLOTS_A_STATEMENT)
-def _guarded(count: int, *, units: bool) -> sa.Update:
+@functools.lru_cache(maxsize=_SLOTS_A_STATEMENT)
+def _guarded(count: int) -> sa.Update:
     """One UPDATE of ``count`` inventories; binds p0, c0, d0 … (provider, class, difference)."""
 
     def row(i: int) -> sa.ColumnElement[bool]:
@@ -402,9 +413,6 @@ def _guarded(count: int, *, units: bool) -> sa.Update:
     change = sa.case(*((row(i), delta(i)) for i in range(count)), else_=0)
 
     def fits(i: int) -> sa.ColumnElement[bool]:
-        if units:
-            whole = delta(i) % INV.step_size == 0
-            return sa.and_(row(i), INV.claimable >= delta(i), INV.min_unit <= delta(i), whole)
         return sa.and_(row(i), sa.or_(INV.used + delta(i) <= INV.capacity, delta(i) < 0))
 
     return sa.update(t.inventories).where(sa.or_(*(fits(i) for i in range(count)))).values(used=INV.used + change)

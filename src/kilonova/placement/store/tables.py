@@ -114,8 +114,9 @@ allocations = sa.Table(
     "allocations",
     METADATA,
     sa.Column("consumer_id", sa.ForeignKey("consumers.id"), primary_key=True, autoincrement=False),
-    sa.Column("provider_id", sa.ForeignKey("resource_providers.id"), primary_key=True, autoincrement=False),
-    sa.Column("class_id", sa.ForeignKey("resource_classes.id"), primary_key=True, autoincrement=False),
+    # Provider and class are there as long as the inventory is: keys to them would only make each claim dearer.
+    sa.Column("provider_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("class_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("used", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.DateTime, nullable=False),
     sa.ForeignKeyConstraint(

@@ -124,10 +124,8 @@ def _allocations() -> None:
     op.create_table(
         "allocations",
         sa.Column("consumer_id", _BIG_ID, sa.ForeignKey("consumers.id"), primary_key=True, autoincrement=False),
-        sa.Column(
-            "provider_id", sa.Integer, sa.ForeignKey("resource_providers.id"), primary_key=True, autoincrement=False
-        ),
-        sa.Column("class_id", sa.Integer, sa.ForeignKey("resource_classes.id"), primary_key=True, autoincrement=False),
+        sa.Column("provider_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("class_id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("used", sa.BigInteger, nullable=False),
         sa.Column("updated_at", sa.DateTime, nullable=False),
         sa.ForeignKeyConstraint(

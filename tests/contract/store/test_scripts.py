@@ -1,0 +1,98 @@
+"""Scripts: whole or not at all, and what later statements do afterwards."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from tests.contract.store.conftest import Databases
+
+from kilonova.kit.db.engine import Database, DatabaseBusy
+from kilonova.kit.db.script import NEW_ID, Line, Script, Unmet
+
+META = sa.MetaData()
+SUFFIX = secrets.token_hex(3)
+ORDERS = sa.Table(
+    f"orders_{SUFFIX}",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(20), unique=True),
+)
+ROWS = sa.Table(f"rows_{SUFFIX}", META, sa.Column("order_id", sa.BigInteger), sa.Column("thing", sa.String(20)))
+STOCK = sa.Table(
+    f"stock_{SUFFIX}", META, sa.Column("thing", sa.String(20), primary_key=True), sa.Column("left_over", sa.Integer)
+)
+THING, AMOUNT = sa.bindparam("the_thing", type_=sa.String), sa.bindparam("amount", type_=sa.Integer)
+BUY = Script(
+    Line(sa.insert(ORDERS).values(name=sa.bindparam("order"))),
+    Line(
+        sa.update(STOCK)
+        .where(STOCK.c.thing == THING, STOCK.c.left_over >= AMOUNT)
+        .values(left_over=STOCK.c.left_over - AMOUNT),
+        1,
+    ),
+    Line(sa.insert(ROWS).values([{"order_id": NEW_ID, "thing": THING}, {"order_id": NEW_ID, "thing": THING}])),
+)
+
+
+@pytest.fixture
+def shop(databases: Databases) -> Iterator[Database]:
+    META.create_all(databases.cell.engine)
+    with databases.cell.write() as connection:
+        connection.execute(sa.insert(STOCK), [{"thing": "100% 'nut'; %s", "left_over": 5}])
+    yield databases.cell
+    META.drop_all(databases.cell.engine)
+
+
+def buy(database: Database, order: str, amount: int) -> None:
+    database.play(BUY, {"order": order, "the_thing": "100% 'nut'; %s", "amount": amount})
+
+
+def state(database: Database) -> tuple[int, list[tuple[str, str]]]:
+    with database.read() as connection:
+        left = connection.scalar(sa.select(STOCK.c.left_over)) or 0
+        joined = sa.select(ORDERS.c.name, ROWS.c.thing).outerjoin(ROWS, ROWS.c.order_id == ORDERS.c.id)
+        return left, sorted((row.name, row.thing) for row in connection.execute(joined))
+
+
+def test_all_of_it_or_nothing(shop: Database) -> None:
+    buy(shop, "a", 2)
+    bought = (3, [("a", "100% 'nut'; %s")] * 2)
+    assert state(shop) == bought
+    with pytest.raises(Unmet):
+        buy(shop, "b", 4)
+    with pytest.raises(IntegrityError):
+        buy(shop, "a", 1)
+    assert state(shop) == bought
+    with shop.write() as connection:  # the connection that failed holds nothing back
+        connection.execute(sa.update(STOCK).values(left_over=9))
+    buy(shop, "c", 4)
+    assert state(shop)[0] == 5
+
+
+def test_each_statement_is_counted(shop: Database) -> None:
+    with shop.statements.watch() as seen:
+        buy(shop, "a", 1)
+    assert [text.split()[0] for text in seen] == ["INSERT", "UPDATE", "INSERT"]
+
+
+def test_writers_race(shop: Database) -> None:
+    sold: list[str] = []
+
+    def work(name: str) -> None:
+        for i in range(5):
+            try:
+                buy(shop, f"{name}{i}", 1)
+            except (Unmet, DatabaseBusy):
+                continue
+            sold.append(name)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(sold) == 5
+    assert state(shop)[0] == 0
