@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help up down test system check fmt docs bench tempest dev
+.PHONY: help up down test system check fmt docs bench tempest clients dev
 
 help:
 	@echo "make up              start the all-in-one cloud and boot a first server"
@@ -14,6 +14,7 @@ help:
 	@echo "make docs            renew the generated pages of docs/"
 	@echo "make bench           measure a running cloud; ARGS="…" (see tools/bench.py --help)"
 	@echo "make tempest         Tempest's tests against services on the fake driver; ARGS as of tools/tempest.py --help"
+	@echo "make clients         the clients' own functional suites, likewise; ARGS as of tools/clients.py --help"
 
 up:
 	@sh tools/bootstrap.sh run
@@ -48,3 +49,6 @@ bench:
 
 tempest: dev
 	@$(SUDO) $(PY) tools/tempest.py $(ARGS)
+
+clients: dev
+	@$(SUDO) $(PY) tools/clients.py $(ARGS)

@@ -8,20 +8,17 @@ import argparse
 import csv
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from deployment.client import Client, token, until
-from deployment.services import Deployment, WontStart
-from deployment.stack import ROOT, NoStack, Stack
+from deployment.held import seed, served, wait_for_interrupt
+from deployment.services import WontStart
+from deployment.stack import ROOT, NoStack
 
 MATERIAL = ROOT.parent / "shared" / "conformance"
-COMPUTE = "http://127.0.0.1:8774/v2.1"
-IMAGE = "http://127.0.0.1:9292"
 ALWAYS = frozenset({"", "admin", "slow", "ssh-optional"})
 """Needs that every deployment meets."""
 _SKIP = re.compile(r"\} (?P<name>[\w.]+)(?:\[[^]]*\])?.* SKIPPED: (?P<reason>.*)")
@@ -33,22 +30,6 @@ def names_of(needs: Iterable[str]) -> list[str]:
     with (MATERIAL / "tempest-open.tsv").open(newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [row["test"] for row in rows if possible.issuperset(row["needs"].split(","))]
-
-
-def prepare(login: Mapping[str, str], nodes: int) -> None:
-    """Two images, two flavors, and compute nodes that are there."""
-    word, _project = token(login)
-    images = Client(IMAGE, word, version="")
-    for name in ("tempest-1", "tempest-2"):
-        if not images.call("GET", f"/v2/images?name={name}")["images"]:
-            body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
-            made = images.call("POST", "/v2/images", body)
-            images.put_bytes(f"/v2/images/{made['id']}/file", b"\0" * 65536)
-    api = Client(COMPUTE, word)
-    for number in (1, 2):
-        flavor = {"name": f"tempest-{number}", "vcpus": number, "ram": 128 * number, "disk": number}
-        api.call("POST", "/flavors", {"flavor": flavor})
-    until("compute nodes", lambda: len(api.call("GET", "/os-hypervisors")["hypervisors"]) == nodes)
 
 
 def run(login: Mapping[str, str], names: Sequence[str], words: Sequence[str]) -> int:
@@ -79,36 +60,22 @@ def arguments_of(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def main(argv: list[str]) -> int:
     arguments, words = arguments_of(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     needs = set(arguments.needs.split(","))
-    with tempfile.TemporaryDirectory(prefix="kilonova-deployment-") as directory:
-        try:
-            stack = Stack.find()
-            stack.up("core", "net", *(["volume"] if "volume" in needs else []))
-        except NoStack as error:
-            print(f"tempest: {error}", file=sys.stderr)
-            return 1
-        deployment = Deployment(Path(directory), stack, nodes=arguments.nodes, workers=arguments.workers)
-        try:
-            deployment.prepare()
-            deployment.start()
-            deployment.start("novncproxy")
-            login = stack.login()
-            prepare(login, arguments.nodes)
+    parts = ("core", "net", *(["volume"] if "volume" in needs else []))
+    try:
+        with served(*parts, nodes=arguments.nodes, workers=arguments.workers) as deployment:
+            login = deployment.stack.login()
+            seed(login, ("tempest-1", "tempest-2"), {f"tempest-{size}": (size, 128 * size, size) for size in (1, 2)})
             if arguments.hold:
-                print(f"The services run in {directory}. Ctrl-C ends.", file=sys.stderr)
-                signal.pause()
+                wait_for_interrupt(deployment)
             own = "--regex" in words or any(word.endswith(".txt") for word in words)
             words += [] if "volume" in needs else ["--no-volume"]
             return run(login, [] if own else names_of(needs), words)
-        except KeyboardInterrupt:
-            return 130
-        except WontStart as error:
-            print(f"tempest: {error}", file=sys.stderr)
-            return 1
-        finally:
-            deployment.stop()
-            stack.down()
+    except KeyboardInterrupt:
+        return 130
+    except (NoStack, WontStart) as error:
+        print(f"tempest: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""Our services on the fake driver beside the companion services, as long as a block runs: for suites of others."""
+
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deployment.client import Client, token, until
+from deployment.services import Deployment
+from deployment.stack import Stack
+
+COMPUTE = "http://127.0.0.1:8774/v2.1"
+_IMAGE = "http://127.0.0.1:9292"
+
+
+@contextmanager
+def served(*parts: str, nodes: int = 1, workers: int = 2) -> Iterator[Deployment]:
+    """Started with these parts of the stack; what it started is stopped at the end. Raises NoStack, WontStart."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="kilonova-deployment-") as directory:
+        stack = Stack.find()
+        deployment = Deployment(Path(directory), stack, nodes=nodes, workers=workers)
+        try:
+            stack.up(*parts)
+            deployment.prepare()
+            deployment.start()
+            deployment.start("novncproxy")
+            yield deployment
+        finally:
+            deployment.stop()
+            stack.down()
+
+
+def seed(login: Mapping[str, str], images: tuple[str, ...], flavors: Mapping[str, tuple[int, int, int]]) -> Client:
+    """Small images and flavors (VCPUs, MiB, GiB) by name, once hosts are there; gives the administrator's client."""
+    word, _project = token(login)
+    shelf = Client(_IMAGE, word, version="")
+    for name in images:
+        if not shelf.call("GET", f"/v2/images?name={name}")["images"]:
+            body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+            made = shelf.call("POST", "/v2/images", body)
+            shelf.put_bytes(f"/v2/images/{made['id']}/file", b"\0" * 65536)
+    api = Client(COMPUTE, word)
+    there = {flavor["name"] for flavor in api.call("GET", "/flavors")["flavors"]}
+    for name, (vcpus, ram, disk) in flavors.items():
+        if name not in there:
+            api.call("POST", "/flavors", {"flavor": {"name": name, "vcpus": vcpus, "ram": ram, "disk": disk}})
+    until("compute nodes", lambda: api.call("GET", "/os-hypervisors")["hypervisors"])
+    return api
+
+
+def wait_for_interrupt(deployment: Deployment) -> None:
+    """Until Ctrl-C."""
+    print(f"The services run in {deployment.directory}. Ctrl-C ends.", flush=True)
+    signal.pause()
