@@ -57,11 +57,11 @@ def stopped(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def configured(folder: Path, **database: str) -> Path:
-    """A ``placement.conf`` over a database in ``folder``."""
+def configured(folder: Path, url: str | None = None, **database: str) -> Path:
+    """A ``placement.conf`` over this database, or one in ``folder``."""
     file = folder / "placement.conf"
     lines = [f"{name} = {text}" for name, text in database.items()]
-    connection = f"connection = sqlite:///{folder}/placement.db"
+    connection = f"connection = {url or f'sqlite:///{folder}/placement.db'}"
     file.write_text("\n".join(["[api]", "auth_strategy = noauth2", "[placement_database]", connection, *lines, ""]))
     return file
 

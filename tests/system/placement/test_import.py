@@ -1,15 +1,21 @@
 """``placement-manage import``: a database that release 16.0.0 of the reference service made and filled, read back."""
 
-import sqlite3
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
+from tests.contract.store.conftest import servers  # noqa: F401  # a fixture, here as there
+from tests.contract.store.private_servers import PrivateServer
 from tests.system.placement.conftest import PROGRAMS, configured, free_port, started, stopped
+
+from kilonova.kit.db.engine import Database, DatabaseOptions
 
 PEER = Path("build/placement-16.0.0").absolute()
 SERVER = Path(__file__).with_name("peer_server.py")
@@ -21,7 +27,7 @@ def peer() -> Path:
     """Programs of the reference service, in an environment that stays for the next run."""
     if not (PEER / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEER)], check=True)
-        command = [str(PEER / "bin/pip"), "install", "-q", "openstack-placement==16.0.0"]
+        command = [str(PEER / "bin/pip"), "install", "-q", "openstack-placement==16.0.0", "PyMySQL"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"the reference service cannot be had from the package index: {done.stderr.strip()[-300:]}")
@@ -107,13 +113,14 @@ class Service:
         return found
 
 
-def forget_some(file: Path) -> None:
+def forget_some(url: str) -> None:
     """Take away rows that an import had not come to."""
-    with sqlite3.connect(file) as connection:
+    database = Database(DatabaseOptions(connection=url))
+    with database.write() as connection:
         for table, column in (("allocations", "consumer_id"), ("consumers", "id"), ("provider_traits", "provider_id")):
-            connection.execute(f"DELETE FROM {table} WHERE {column} % 2")
-        connection.execute("UPDATE resource_providers SET root_id = NULL, parent_id = NULL, trait_list = '[]'")
-    connection.close()
+            connection.execute(sa.text(f"DELETE FROM {table} WHERE {column} % 2 = 1"))
+        connection.execute(sa.text("UPDATE resource_providers SET root_id = NULL, parent_id = NULL, trait_list = '[]'"))
+    database.dispose()
 
 
 def uid(number: int) -> str:
@@ -127,40 +134,72 @@ def ordered(value: Any) -> Any:
     return sorted(map(ordered, value), key=str) if isinstance(value, list) else value
 
 
+@dataclass(frozen=True)
+class Original:
+    """A database of the reference service, and all that its own service says of it."""
+
+    url: str
+    documents: dict[str, Any]
+
+
+def database_url(kind: str, folder: Path, servers: Callable[[str], PrivateServer]) -> str:  # noqa: F811  # the fixture
+    """An empty database of this kind."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/placement.db"
+    server, name = servers(kind), f"placement_{secrets.token_hex(4)}"
+    server.create(name)
+    return server.url(name)
+
+
 @pytest.fixture(scope="module")
-def original(peer: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The URL of a filled database, and all that its own service says of it."""
+def original(
+    peer: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], PrivateServer],  # noqa: F811  # the fixture
+) -> Iterator[Original]:
     folder = tmp_path_factory.mktemp("peer")
-    file = configured(folder)
+    url = database_url(request.param, folder, servers)
+    file = configured(folder, url)
     subprocess.run([str(peer / "placement-manage"), "--config-file", str(file), "db", "sync"], check=True)
     command = (str(peer / "python"), str(SERVER), str(free_port()))
-    process, url = started(folder, {"OS_PLACEMENT_CONFIG_DIR": str(folder)}, *command)
+    process, where = started(folder, {"OS_PLACEMENT_CONFIG_DIR": str(folder)}, *command)
     try:
-        service = Service(url)
+        service = Service(where)
         service.fill()
-        yield f"sqlite:///{folder}/placement.db", service.everything()
+        yield Original(url, service.everything())
     finally:
         stopped(process)
 
 
 @pytest.mark.timeout(300)
-def test_everything_reads_as_before(original: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
-    source, expected = original
-    file = configured(tmp_path)
-    command = [str(PROGRAMS / "placement-manage"), "--config-file", str(file), "import", "--from", source]
+@pytest.mark.parametrize(
+    ("original", "kind"),
+    [("sqlite", "sqlite"), ("mariadb", "mariadb"), ("mariadb", "postgresql")],
+    indirect=["original"],
+)
+def test_everything_reads_as_before(
+    original: Original,
+    kind: str,
+    tmp_path: Path,
+    servers: Callable[[str], PrivateServer],  # noqa: F811  # the fixture
+) -> None:
+    target = database_url(kind, tmp_path, servers)
+    file = configured(tmp_path, target)
+    command = [str(PROGRAMS / "placement-manage"), "--config-file", str(file), "import", "--from", original.url]
     for batch in ("7", "1000"):
         done = subprocess.run([*command, "--batch", batch], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "checked: 61 resource providers" in done.stdout
         if batch == "7":
-            forget_some(tmp_path / "placement.db")  # as if it had been interrupted; the next run mends it
+            forget_some(target)  # as if it had been interrupted; the next run mends it
     program = (str(PROGRAMS / "placement-api"), "--config-file", str(file), "--host", "127.0.0.1", "--port", "0")
     process, url = started(tmp_path, {}, *program)
     try:
         service = Service(url)
         found = service.everything()
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
+        assert found.keys() == original.documents.keys()
+        for key, value in original.documents.items():
             assert found[key] == value, key
         service.provider(3000, {"VCPU": 1}, [], [])  # new ids do not meet those that came along
     finally:
