@@ -84,8 +84,8 @@ class Cloud:
                 **sections,
             }
         )
+        self.store = self.new_store()
         self.bus = self.new_bus()
-        self.store = new_store(directory)
         self.placement_database = database(directory / "placement.sqlite")
         PLACEMENT_SCHEMA.upgrade(self.placement_database)
         self.placement = build_placement(self.placement_database, self.configuration, NoAuth())
@@ -105,7 +105,7 @@ class Cloud:
         )
         self.notices: Notices = Recorded() if self.listened else Silent()
         self.tools = tools_of(self.configuration, self.store, self.bus, others, notices=self.notices)
-        self.conductor = Conductor(self.tools, self.bus, "host1")
+        self.conductor = Conductor(self.tools, self.bus, "host1", bus_of=self.bus_of)
         self.hosts: dict[str, ComputeHost] = {}
         self.image = self.images.add(
             NewImage(name="tiny", disk_format="qcow2", container_format="bare", visibility="public"), b"data"
@@ -137,8 +137,15 @@ class Cloud:
         self.compute = compute
         self.client = falcon.testing.TestClient(build_api(compute, NoAuth(), policy(self.configuration)))
 
+    def new_store(self) -> Store:
+        return new_store(self.directory)
+
     def new_bus(self) -> Bus:
         return LocalBus()
+
+    def bus_of(self, cell: Cell) -> Bus:
+        del cell
+        return self.bus
 
     def _as_admin(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         environ["HTTP_X_AUTH_TOKEN"] = "admin:service"
@@ -151,10 +158,11 @@ class Cloud:
 
     def add_host(self, name: str, **options: Any) -> ComputeHost:
         state = self.directory / f"{name}.json"
-        nodes = options.pop("nodes", 0)
+        nodes, cell = options.pop("nodes", 0), options.pop("cell", self.store.working[0])
         fake = FakeOptions(state_path=str(state), node_count=nodes, **options)
         driver = FakeDriver(fake, name, images=self.images)
-        host = self.hosts[name] = ComputeHost(self.configuration, driver, self.bus, self.resources, name)
+        bus = self.bus_of(cell)
+        host = self.hosts[name] = ComputeHost(self.configuration, driver, bus, self.resources, name)
         host.start()
         wait_for(lambda: self.resources.providers([("name", driver.nodes()[0].name)]))
         return host

@@ -14,7 +14,7 @@ from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, InvalidInput
 from kilonova.store import aggregates as store
 from kilonova.store import compute_nodes, hosts, services
-from kilonova.store.cells import Cell
+from kilonova.store.cells import Cell, Store
 
 AGGREGATE = Document(
     (
@@ -134,11 +134,9 @@ def _in_other_zones(connection: Any, aggregate_id: int, members: Sequence[str], 
 
 
 def _carry_servers(call: Call, members: Sequence[str]) -> bool:
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            if services.hosted(connection, members):
-                return True
-    return False
+    store_of_all = call.app.store
+    answers = store_of_all.ask(lambda connection: services.hosted(connection, members), store_of_all.working)
+    return any(answers.whole().values())
 
 
 def update(call: Call) -> Any:
@@ -182,11 +180,12 @@ def delete(call: Call) -> None:
 
 def _cell_of(call: Call, host: str) -> Cell:
     """Raises ComputeHostNotFound."""
-    cells: tuple[Cell, ...] = call.app.store.working
-    for cell in cells:
-        with cell.database.read() as connection:
-            if hosts.service(connection, host, COMPUTE) is not None:
-                return cell
+    cells: Store = call.app.store
+    answers = cells.ask(lambda connection: hosts.service(connection, host, COMPUTE), cells.working)
+    for cell, found in answers:
+        if found is not None:
+            return cell
+    answers.whole()
     raise ComputeHostNotFound(host=host)
 
 

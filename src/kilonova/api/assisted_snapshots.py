@@ -75,12 +75,19 @@ def _accept(call: Call, volume_id: str, snapshot_id: str, files: Mapping[str, An
 
 def _attached(call: Call, volume_id: str) -> tuple[Cell, Any, BlockDevice]:
     """Raises Invalid for a volume that no server on a host has."""
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            for server_uuid, device in block_devices.of_volume(connection, volume_id):
-                row = servers.get(connection, server_uuid)
-                if row is not None and row["host"]:
-                    return cell, row, device
+
+    def look(connection: Any) -> tuple[Any, BlockDevice] | None:
+        for server_uuid, device in block_devices.of_volume(connection, volume_id):
+            row = servers.get(connection, server_uuid)
+            if row is not None and row["host"]:
+                return row, device
+        return None
+
+    answers = call.app.store.ask(look)
+    for cell, found in answers:
+        if found is not None:
+            return cell, *found
+    answers.whole()
     raise Invalid(f"volume_id: Volume {volume_id} is attached to no server that is on a host")
 
 

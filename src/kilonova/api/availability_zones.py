@@ -5,6 +5,7 @@ from typing import Any
 
 from kilonova.api import fields
 from kilonova.api.microversions import STRICT_ALL
+from kilonova.api.servers.gathering import left_out
 from kilonova.api.services import View, view_of
 from kilonova.domain.service import COMPUTE
 from kilonova.kit.db.rows import Row
@@ -16,11 +17,9 @@ _PATH = "/os-availability-zone"
 
 
 def _services(call: Call) -> list[Row]:
-    found: list[Row] = []
-    for cell in call.app.store.cells:
-        with cell.database.read() as connection:
-            found.extend(store.page(connection))
-    return found
+    answers = call.app.store.ask(store.page, call.app.store.cells)
+    left_out(call, answers)
+    return [row for rows in answers.values() for row in rows]
 
 
 def _zones(view: View, rows: Sequence[Row], *, disabled: bool) -> list[str]:

@@ -32,9 +32,7 @@ def create(call: Call) -> Reply:
 
 def _servers(call: Call, uuids: set[str]) -> dict[str, tuple[Cell, Mapping[str, Any]]]:
     found: dict[str, tuple[Cell, Mapping[str, Any]]] = {}
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            rows = servers.get_many(connection, uuids)
+    for cell, rows in call.app.store.ask(lambda connection: servers.get_many(connection, uuids)):
         found.update({row["uuid"]: (cell, row) for row in rows if not row["deleted"]})
     return found
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kilonova.api import fields
+from kilonova.api.servers.gathering import left_out
 from kilonova.api.services import view_of, write
 from kilonova.domain.service import COMPUTE, ComputeHostNotFound
 from kilonova.kit import codec
@@ -31,24 +32,23 @@ _QUERY = fields.query("zone", "service")
 def index(call: Call) -> Any:
     """Every service with its host and zone."""
     view, zone, kind = view_of(call), call.one("zone"), call.one("service")
-    found = []
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            rows = store.page(connection)
-        found += [
-            {"host_name": row["host"], "service": row["binary"].removeprefix("nova-"), "zone": view.zone(row)}
-            for row in rows
-        ]
+    answers = call.app.store.ask(store.page)
+    left_out(call, answers)
+    found = [
+        {"host_name": row["host"], "service": row["binary"].removeprefix("nova-"), "zone": view.zone(row)}
+        for rows in answers.values()
+        for row in rows
+    ]
     return {"hosts": [h for h in found if zone in (None, h["zone"]) and kind in (None, h["service"])]}
 
 
 def _find(call: Call) -> tuple[Cell, Row]:
     name = call.params["host_name"]
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            rows = store.page(connection, host=name, binary=COMPUTE)
+    answers = call.app.store.ask(lambda connection: store.page(connection, host=name, binary=COMPUTE))
+    for cell, rows in answers:
         if rows:
             return cell, rows[0]
+    answers.whole()
     raise ComputeHostNotFound(host=name)
 
 

@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kilonova.api import fields, links
+from kilonova.api.servers.gathering import left_out
 from kilonova.api.services import View as Services
 from kilonova.domain import hypervisor as rules
 from kilonova.kit import codec
 from kilonova.kit.db.rows import Row
-from kilonova.kit.errors import Invalid
+from kilonova.kit.errors import Invalid, Unavailable
 from kilonova.kit.http import paging
 from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field, InvalidInput, is_uuid
 from kilonova.store import compute_nodes as store
+from kilonova.store.cell import CellDown
 from kilonova.store.cells import Cell
 from kilonova.store.compute_nodes import Place, Use
 
@@ -195,18 +197,21 @@ def _page(call: Call, limit: int | None, marker: str | None) -> list[tuple[Cell,
         left = None if limit is None else limit - sum(len(rows) for _, rows in found)
         if left is not None and left <= 0:
             break
-        with cell.database.read() as connection:
-            found.append((cell, store.page(connection, limit=left, after=after)))
+        try:
+            with cell.database.read() as connection:
+                found.append((cell, store.page(connection, limit=left, after=after)))
+        except Unavailable as error:
+            if len(call.app.store.working) == 1 or not call.app.api.list_records_by_skipping_down_cells:
+                raise CellDown(cell=cell.name) from error
         after = None
     return found
 
 
 def _matching(call: Call, pattern: str) -> list[tuple[Cell, list[Row]]]:
     """Raises NoHypervisorMatches."""
-    found = []
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            found.append((cell, store.page(connection, pattern=pattern)))
+    answers = call.app.store.ask(lambda connection: store.page(connection, pattern=pattern), call.app.store.working)
+    left_out(call, answers)
+    found = list(answers)
     if not any(rows for _, rows in found):
         raise rules.NoHypervisorMatches(pattern=pattern)
     return found
@@ -218,11 +223,11 @@ def _locate(call: Call, ident: str) -> tuple[Cell, Row] | None:
         wanted = fields.row_number(ident) if ident.isascii() and ident.isdigit() else None
     if wanted is None:
         return None
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            found = store.find(connection, wanted)
+    answers = call.app.store.ask(lambda connection: store.find(connection, wanted), call.app.store.working)
+    for cell, found in answers:
         if found is not None:
             return cell, found
+    answers.whole()
     return None
 
 
@@ -278,10 +283,14 @@ def statistics(call: Call) -> Any:
     """Sums over the nodes of enabled services."""
     view = View(call)
     totals: dict[str, int] = {"count": 0, **{name: 0 for name, _ in _USED}}
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            rows = [row for row in store.page(connection) if not row["disabled"]]
-            view.use.update(store.use(connection))
+
+    def look(connection: Any) -> tuple[list[Row], dict[Place, Use]]:
+        return [row for row in store.page(connection) if not row["disabled"]], store.use(connection)
+
+    answers = call.app.store.ask(look, call.app.store.working)
+    left_out(call, answers)
+    for rows, use in answers.values():
+        view.use.update(use)
         for row in rows:
             totals["count"] += 1
             for name, measure in _USED:

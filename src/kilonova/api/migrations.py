@@ -1,9 +1,11 @@
 """``/os-migrations``: records of servers' moves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kilonova.api import fields, links
+from kilonova.api.servers.gathering import left_out
 from kilonova.api.servers.listing import moment
 from kilonova.api.servers.server_migrations import OWNERS, PLACES, View
 from kilonova.domain import migration as kinds
@@ -12,6 +14,7 @@ from kilonova.kit.http import paging
 from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.store import moves
+from kilonova.store.cell import Answers
 
 _RULE = "os_compute_api:os-migrations:index"
 _PAGES_SINCE, _OWNERS_SINCE = 59, 80
@@ -90,16 +93,34 @@ def _found(call: Call, equal: Mapping[str, str], limit: int | None) -> list[Any]
     )
     if query.since and query.before and query.since > query.before:
         raise Invalid("The value of changes-since must be less than or equal to changes-before.")
-    found: list[Any] = []
-    known = query.marker is None
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            page = moves.page(connection, query)
-        known = known or page is not None
-        found.extend(page or ())
-    if not known:
-        raise Invalid(f"marker: Migration {query.marker} could not be found.")
-    return found
+    store = call.app.store
+    query = replace(query, over_cells=len(store.working) > 1)
+    if query.over_cells and query.marker is not None:
+        query = replace(query, after=_position(call, query.marker))
+    answers = store.ask(lambda connection: moves.page(connection, query), store.working)
+    left_out(call, answers)
+    pages = list(answers.values())
+    if pages == [None]:
+        raise _unknown(query.marker)
+    found = [row for page in pages for row in page or ()]
+    if query.over_cells:
+        found.sort(key=lambda row: (row["created_at"], row["uuid"]), reverse=query.newest_first)
+    return found[: query.limit]
+
+
+def _position(call: Call, marker: str) -> tuple[str, str]:
+    answers: Answers[tuple[str, str] | None] = call.app.store.ask(
+        lambda connection: moves.position(connection, marker), call.app.store.working
+    )
+    for found in answers.values():
+        if found is not None:
+            return found
+    answers.whole()
+    raise _unknown(marker)
+
+
+def _unknown(marker: str | None) -> Invalid:
+    return Invalid(f"marker: Migration {marker} could not be found.")
 
 
 _QUERY = fields.query(

@@ -140,10 +140,7 @@ def cause(call: Call) -> dict[str, Any]:
 def _server(call: Call) -> Mapping[str, Any]:
     """The server of the path, also one of another project: the handler decides about that. Raises NotFound."""
     uuid = call.params["server_id"]
-    cell = call.app.store.locate(uuid)
-    if cell is not None:
-        with cell.database.read() as connection:
-            found = servers.get(connection, uuid)
-        if found is not None:
-            return dict(found)
-    raise NotFound(f"Instance {uuid} could not be found.")
+    found = call.app.store.seek(uuid, servers.get)
+    if found is None:
+        raise NotFound(f"Instance {uuid} could not be found.")
+    return dict(found[1])

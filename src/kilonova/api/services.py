@@ -78,15 +78,13 @@ def view_of(call: Call) -> View:
 def index(call: Call) -> Any:
     """All services; from 2.69 a cell that does not answer shows as services in state UNKNOWN."""
     shape, view = SERVICE.compile(call.version), view_of(call)
-    found: list[dict[str, Any]] = []
-    for cell in call.app.store.cells:
-        try:
-            with cell.database.read() as connection:
-                rows = store.page(connection, host=call.one("host"), binary=call.one("binary"))
-        except Unavailable:
-            found.extend(_unknown(call, cell))
-        else:
-            found.extend(shape(row, view) for row in rows)
+    cells = call.app.store.cells
+    answers = call.app.store.ask(
+        lambda connection: store.page(connection, host=call.one("host"), binary=call.one("binary")), cells
+    )
+    found = [shape(row, view) for rows in answers.values() for row in rows]
+    for cell in answers.down:
+        found.extend(_unknown(call, cell))
     return {"services": found}
 
 
@@ -106,11 +104,11 @@ def _unknown(call: Call, cell: Cell) -> list[dict[str, str]]:
 
 def _named(call: Call) -> tuple[Cell, Row]:
     host, binary = call.body["host"], call.body["binary"]
-    for cell in call.app.store.cells:
-        with cell.database.read() as connection:
-            found = hosts.service(connection, host, binary)
+    answers = call.app.store.ask(lambda connection: hosts.service(connection, host, binary), call.app.store.cells)
+    for cell, found in answers:
         if found is not None:
             return cell, found
+    answers.whole()
     raise rules.HostBinaryNotFound(host=host, binary=binary)
 
 
@@ -118,11 +116,11 @@ def _by_uuid(call: Call) -> tuple[Cell, Row]:
     ident = call.params["service_id"]
     if not is_uuid(ident):
         raise InvalidInput(where="service_id", value=ident, reason="It must be a UUID")
-    for cell in call.app.store.cells:
-        with cell.database.read() as connection:
-            found = store.by_uuid(connection, ident)
+    answers = call.app.store.ask(lambda connection: store.by_uuid(connection, ident), call.app.store.cells)
+    for cell, found in answers:
         if found is not None:
             return cell, found
+    answers.whole()
     raise rules.ServiceNotFound(service_id=ident)
 
 
@@ -134,12 +132,8 @@ def _by_number(call: Call) -> tuple[Cell, Row]:
         raise InvalidInput(where="service_id", value=text, reason="It must be an integer") from None
     if ident is None:
         raise rules.ServiceNotFound(service_id=text)
-    found: list[tuple[Cell, Row]] = []
-    for cell in call.app.store.cells:
-        with cell.database.read() as connection:
-            row = store.by_id(connection, ident)
-        if row is not None:
-            found.append((cell, row))
+    answers = call.app.store.ask(lambda connection: store.by_id(connection, ident), call.app.store.cells).whole()
+    found = [(cell, row) for cell, row in answers if row is not None]
     if len(found) > 1:
         raise rules.ServiceAmbiguous(service_id=ident)
     if not found:

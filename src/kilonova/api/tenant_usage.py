@@ -7,6 +7,7 @@ from typing import Any
 
 from kilonova.api import fields, links
 from kilonova.api.microversions import STRICT_QUERY
+from kilonova.api.servers.gathering import left_out
 from kilonova.kit import codec
 from kilonova.kit.clock import stamp
 from kilonova.kit.errors import Invalid
@@ -55,12 +56,12 @@ class Period:
         if call.at_least(_PAGED):
             limit = paging.limit_of(call, call.app.api.max_limit)
             after = self._after(call)
-        found: list[Row] = []
-        for cell in call.app.store.working:
-            with cell.database.read() as connection:
-                found += usage.page(
-                    connection, stamp(self.start), stamp(self.end), project_id=project_id, limit=limit, after=after
-                )
+        start, end = stamp(self.start), stamp(self.end)
+        answers = call.app.store.ask(
+            lambda connection: usage.page(connection, start, end, project_id=project_id, limit=limit, after=after)
+        )
+        left_out(call, answers)
+        found = list({row["uuid"]: row for rows in answers.values() for row in rows}.values())
         found.sort(key=lambda row: (row["project_id"], row["uuid"]))
         return found[:limit], limit
 
@@ -69,11 +70,11 @@ class Period:
         marker = call.one("marker")
         if marker is None:
             return None
-        for cell in call.app.store.working:
-            with cell.database.read() as connection:
-                project = usage.project_of(connection, marker)
+        answers = call.app.store.ask(lambda connection: usage.project_of(connection, marker))
+        for project in answers.values():
             if project is not None:
                 return project, marker
+        answers.whole()
         raise MarkerNotFound(marker=marker)
 
     def server(self, row: Row) -> dict[str, Any]:

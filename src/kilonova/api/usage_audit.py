@@ -42,11 +42,14 @@ def _log(call: Call, before: datetime) -> dict[str, Any]:
     begin, end = last_completed(options.instance_usage_audit_period, before)
     hosts: list[str] = []
     counts: dict[str, int] = {}
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            hosts += [row["host"] for row in services.page(connection, binary=COMPUTE)]
-            if options.instance_usage_audit:
-                counts |= usage.by_host(connection, stamp(begin), stamp(end))
+
+    def look(connection: Any) -> tuple[list[str], dict[str, int]]:
+        there = [row["host"] for row in services.page(connection, binary=COMPUTE)]
+        return there, usage.by_host(connection, stamp(begin), stamp(end)) if options.instance_usage_audit else {}
+
+    for there, counted in call.app.store.ask(look, call.app.store.working).values():
+        hosts += there
+        counts |= counted
     done = hosts if options.instance_usage_audit else []
     log = {host: _entry(host, counts.get(host, 0)) for host in done}
     missing = [host for host in hosts if host not in log]

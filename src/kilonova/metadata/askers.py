@@ -100,10 +100,8 @@ class Askers:
         raise UnknownAsker
 
     def _by_address(self, address: str) -> Asker:
-        found: list[Asker] = []
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                found.extend((cell, row) for row in servers.with_address(connection, address))
+        answers = self._store.ask(lambda connection: servers.with_address(connection, address)).whole()
+        found: list[Asker] = [(cell, row) for cell, rows in answers for row in rows]
         if len(found) > 1:
             LOG.warning("Address %s has several servers; only the proxy can tell them apart", address)
         if len(found) != 1:

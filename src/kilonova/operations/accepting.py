@@ -140,9 +140,7 @@ def accept_idle(store: Store, acceptor: Acceptor, verb: str, vm_state: str, afte
         return 0
     before = stamp(acceptor.clock.now() - timedelta(seconds=after))
     accepted = 0
-    for cell in store.working:
-        with cell.database.read() as connection:
-            found = server_lists.idle_since(connection, vm_state, before)
+    for cell, found in store.ask(lambda connection: server_lists.idle_since(connection, vm_state, before)):
         for row in found:
             with contextlib.suppress(lifecycle.WrongState, NotFound):  # others have just done something to it
                 acceptor.accept(system(), cell, row, verb)

@@ -1,6 +1,7 @@
 """Moves that nobody confirmed in time are confirmed (``[DEFAULT] resize_confirm_window``)."""
 
 from datetime import timedelta
+from typing import Any
 
 from kilonova.domain.lifecycle import WrongState
 from kilonova.kit.clock import stamp
@@ -18,10 +19,12 @@ def confirm_overdue(tools: Tools, acceptor: Acceptor) -> int:
         return 0
     before = stamp(tools.clock.now() - timedelta(seconds=window))
     accepted = 0
-    for cell in tools.store.working:
-        with cell.database.read() as connection:
-            overdue = moves.unconfirmed(connection, before)
-            records = {row["uuid"]: moves.of_server(connection, row["uuid"], {"finished"}) for row in overdue}
+
+    def look(connection: Any) -> tuple[Any, dict[str, Any]]:
+        overdue = moves.unconfirmed(connection, before)
+        return overdue, {row["uuid"]: moves.of_server(connection, row["uuid"], {"finished"}) for row in overdue}
+
+    for cell, (overdue, records) in tools.store.ask(look, tools.store.working):
         for row in overdue:
             context = Context(user_id=row["user_id"], project_id=row["project_id"], roles=("admin",))
             try:

@@ -17,7 +17,7 @@ from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.context import Context
 from kilonova.kit.errors import KilonovaError
-from kilonova.operations import grouping, ports, volumes
+from kilonova.operations import grouping, ports, rehome, volumes
 from kilonova.operations.accepting import operation_row
 from kilonova.operations.guests import network_columns, specification
 from kilonova.operations.hosts import HostDown
@@ -87,6 +87,7 @@ def accept(  # the collaborators of the one call that spans both databases
             "cores": usage["cores"],
             "ram": usage["ram"],
             "created_at": now,
+            "sketch": sketch_of(new.row),
             "counted": True,
             "confirmed": False,
         }
@@ -102,6 +103,11 @@ def accept(  # the collaborators of the one call that spans both databases
         journal_rows.insert(connection, operations)
     bell(cell.id, [operation["id"] for operation in operations])
     return rows
+
+
+def sketch_of(row: Row) -> str:
+    """What is told of a server while its cell does not answer."""
+    return codec.text({"flavor": codec.loads(row["flavor"]), "image": row["image_ref"], "zone": row["pinned_zone"]})
 
 
 def _reserve(connection: Any, new: NewServers, one: Mapping[str, int], quota: QuotaOptions) -> int:
@@ -180,6 +186,7 @@ def place(work: Work, server: Row, command: Build, plug: Plug) -> Outcome:
         try:
             tried = [failure.fields["host"] for failure in failures]
             placed = _claim(work, server, command, attempt, tried)
+            rehome.to(work, placed["cell"])
             nics = plug(work, server, placed["host"], placed["zone"], attempt)
             return _started(work, server, command, placed, nics, attempt)
         except HostFailed as error:
@@ -284,7 +291,7 @@ def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequenc
             # A conductor that died after its claim and before its record left allocations that fit no record.
             work.tools.chooser.release(work.uuid)
         return grouping.placed_within_group(
-            work, command.group, lambda group: server_request(server, command, tried, group)
+            work, command.group, lambda group: _request(work, server_request(server, command, tried, group))
         )
 
     work.on_undo(_numbered("row", attempt), lambda: _forget_host(work))
@@ -303,6 +310,12 @@ def _claim(work: Work, server: Row, command: Build, attempt: int, tried: Sequenc
     except StepFailed as error:
         raise NoHost(reason=str(error)) from error
     return placed
+
+
+def _request(work: Work, request: ServerRequest) -> ServerRequest:
+    """A server that lives in a cell stays there."""
+    free = work.cell.is_cell0 or len(work.tools.store.working) == 1
+    return request if free else replace(request, source_cell=work.cell.uuid)
 
 
 def _forget_host(work: Work) -> None:

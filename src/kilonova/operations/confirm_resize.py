@@ -24,7 +24,7 @@ def run(work: Work, command: Settle) -> Outcome:
     work.step("host", lambda: move.tell(move.source, "let_go", {"uuid": work.uuid}), host=move.source, announce=True)
     move.use_volumes(volumes.settle)
     work.step("allocations", move.settle_claims)
-    work.step("quota", lambda: move.recount(server))
+    work.step("quota", lambda: move.recount(server, sketch=True))
     move.note(status="confirmed")
     off = server["power_state"] == PowerState.SHUTDOWN
     return Outcome(vm_state=states.STOPPED if off else states.ACTIVE)

@@ -86,12 +86,14 @@ def group_facts(store: Store, group_uuid: str, besides: str | None = None) -> Gr
         if group is None:
             return None
         members = [member for member in group_rows.members(connection, group_uuid) if member != besides]
+    where: dict[str, str] = {}
+    for here in store.ask(
+        lambda connection: servers.hosts_of(connection, members) | moves.destinations(connection, members)
+    ).values():
+        where |= here  # one on its way out of cell0 is in two
     hosts: dict[str, int] = {}
-    for cell in store.cells:
-        with cell.database.read() as connection:
-            here = servers.hosts_of(connection, members) | moves.destinations(connection, members)
-        for host in here.values():
-            hosts[host] = hosts.get(host, 0) + 1
+    for host in where.values():
+        hosts[host] = hosts.get(host, 0) + 1
     rules = codec.loads(group["rules"])
     return GroupFacts(
         uuid=group_uuid,

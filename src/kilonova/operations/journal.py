@@ -13,6 +13,7 @@ from kilonova.domain.lifecycle import LIFECYCLE
 from kilonova.kit import codec, logs
 from kilonova.kit.clock import stamp
 from kilonova.kit.timers import Timers
+from kilonova.operations import rehome
 from kilonova.operations.work import (
     LEASE,
     TRANSIENT,
@@ -77,9 +78,8 @@ class Journal:
         """Look for operations nobody works on; returns how many were taken up."""
         now = stamp(self.tools.clock.now())
         found = 0
-        for cell in self.tools.store.cells:
-            with cell.database.read() as connection:
-                ids = journal_rows.due(connection, now)
+        answers = self.tools.store.ask(lambda connection: journal_rows.due(connection, now), self.tools.store.cells)
+        for cell, ids in answers:
             for operation_id in ids:
                 self.ring(cell.id, operation_id)
             found += len(ids)
@@ -91,9 +91,13 @@ class Journal:
             works = list(self._works.values())
         for cell in {work.cell.id: work.cell for work in works}.values():
             until = self.tools.clock.now() + self._lease
-            with cell.database.write() as connection:
-                renewed = journal_rows.renew(connection, self.owner, stamp(until))
             mine = [work for work in works if work.cell.id == cell.id]
+            try:
+                with cell.database.write() as connection:
+                    renewed = journal_rows.renew(connection, self.owner, stamp(until))
+            except TRANSIENT as error:
+                LOG.warning("Leases in cell %s could not be prolonged: %s", cell.name, error)
+                continue
             if renewed == len(mine):  # else somebody took one over, or one has just ended: each sees for itself
                 for work in mine:
                     work.until = until
@@ -113,7 +117,8 @@ class Journal:
         finally:
             with self._lock:
                 self._busy.discard(operation_id)
-                self._works.pop(operation_id, None)
+                work = self._works.pop(operation_id, None)
+            cell = cell if work is None else work.cell
         if again is not None:
             self._timers.after(again, self.ring, cell.id, operation_id)
 
@@ -125,6 +130,8 @@ class Journal:
             return None
         if row["blocked"]:
             return self._wait_for_others(cell, row)
+        if row["verb"] == "create" and not rehome.arrived(self.tools, cell, row["server_uuid"]):
+            return None
         until = self._claim(cell, row)
         if until is None:
             return None
@@ -312,6 +319,10 @@ def confirm_mappings(tools: Tools) -> None:
         with store.cell(cell_id).database.read() as connection:
             there = servers.existing(connection, uuids)
         lost = [u for u in uuids if u not in there]
+        if lost and len(store.holding) > 1:  # it may have moved since the mapping was read
+            answers = store.ask(lambda connection: servers.existing(connection, lost))  # noqa: B023  # asked at once
+            elsewhere = set().union(*answers.whole().values())
+            lost = [u for u in lost if u not in elsewhere]
         with store.api.write() as connection:
             server_mappings.confirm(connection, sorted(there))
             for lost_uuid in lost:

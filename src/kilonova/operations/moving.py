@@ -17,7 +17,7 @@ from kilonova.kit import codec
 from kilonova.kit.errors import Conflict, KilonovaError, Unavailable
 from kilonova.kit.rpc.contract import NoAnswer
 from kilonova.operations import grouping, ports, volumes
-from kilonova.operations.build import over_limit, server_request
+from kilonova.operations.build import over_limit, server_request, sketch_of
 from kilonova.operations.guests import network_columns, specification
 from kilonova.operations.hosts import HostDown
 from kilonova.operations.work import Row, StepFailed, Work
@@ -143,8 +143,8 @@ class Move:
         """The server is back: what it held elsewhere is free."""
         self.work.tools.chooser.move_back(self.work.uuid, self.uuid)
 
-    def recount(self, to: Row) -> None:
-        """Let the server count for what ``to`` says. Raises OverLimit."""
+    def recount(self, to: Row, *, sketch: bool = False) -> None:
+        """Let the server count for what ``to`` says, and be sketched so. Raises OverLimit."""
         quota = self.work.tools.quota
         wanted = {"cores": to["vcpus"], "ram": to["memory_mb"]}
 
@@ -158,6 +158,8 @@ class Move:
                     "ram": max(0, to["memory_mb"] - self.server["memory_mb"]),
                 }
                 raise over_limit(connection, (to["project_id"], to["user_id"]), more, quota)
+            if sketch:
+                server_mappings.sketch(connection, self.work.uuid, sketch_of(to))
 
         self.work.tools.store.api.transact(write)
 

@@ -50,6 +50,7 @@ class Placer:
         self._default_zone = zone
         self._random = Random()  # noqa: S311  # spreads load, keeps no secret
         self._failed_builds: dict[str, int] = {}
+        self._cells: dict[str, int] = {}
         self._facts: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._aggregates: tuple[float, tuple[Aggregate, ...], dict[str, list[Aggregate]]] = (-1e9, (), {})
         self._lock = threading.Lock()
@@ -59,7 +60,7 @@ class Placer:
         """Choose a host for the one server of ``request`` and claim its resources there.
 
         ``moving``: the consumer that takes over, in the same moment, what the server has claimed until now.
-        Returns JSON: host, node, zone, provider, allocations, failed_builds (of the node, so far), why (a tally).
+        Returns JSON: host, node, zone, cell, provider, allocations, failed_builds (of the node, so far), why (a tally).
         Raises NoValidHost, which says why.
         """
         consumer = request.server_uuids[0]
@@ -77,7 +78,7 @@ class Placer:
         """
         everywhere_by_host = self._host_aggregates()[1]
         here = self._requested_provider(replace(request, requested_host=host, requested_node=node))
-        states = self._host_states([here] if here else [], Candidates(), everywhere_by_host)
+        states = self._host_states([here] if here else [], Candidates(), everywhere_by_host, self._store.working)
         context = SelectionContext(self._chooser.options, {}, metadata_keys(states))
         asked = [f for f in self._chooser.filters if f.name in _OF_IMAGES and f.applies(request, context)]
         for state in states:
@@ -141,7 +142,7 @@ class Placer:
         found = self._placement.candidates(query)
         reply = _as_reply(found)
         roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
-        return query, CandidateSet(reply), self._host_states(roots, found, by_host)
+        return query, CandidateSet(reply), self._host_states(roots, found, by_host, self._cells_for(request))
 
     def move_back(self, consumer: str, moving: str) -> None:
         """The server has again what ``moving`` holds for it; nothing happens when that is nothing."""
@@ -190,6 +191,7 @@ class Placer:
             "node": target.node,
             "provider": target.provider,
             "zone": zone_of(by_host.get(target.host, ()), self._default_zone),
+            "cell": self._cells[target.provider],
             "failed_builds": self._failed_builds.get(target.provider, 0),
             "allocations": {p: dict(a["resources"]) for p, a in target.candidate.allocations.items()},
         }
@@ -221,22 +223,29 @@ class Placer:
     def _requested_provider(self, request: ServerRequest) -> str | None:
         if request.requested_host is None and request.requested_node is None:
             return None
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                for row in host_rows.nodes_by_uuid(connection):
-                    if request.requested_host in (None, row["host"]) and request.requested_node in (None, row["node"]):
-                        return str(row["uuid"])
+        answers = self._store.ask(host_rows.nodes_by_uuid, self._store.working)
+        for row in (row for nodes in answers.values() for row in nodes):
+            if request.requested_host in (None, row["host"]) and request.requested_node in (None, row["node"]):
+                return str(row["uuid"])
         return None
 
+    def _cells_for(self, request: ServerRequest) -> tuple[Cell, ...]:
+        """Where the server may go: it stays in its cell, and a new one comes to none that is disabled."""
+        working = self._store.working
+        if request.source_cell is not None:
+            return tuple(cell for cell in working if cell.uuid == request.source_cell)
+        return tuple(cell for cell in working if not cell.disabled)
+
     def _host_states(
-        self, roots: list[str], found: Candidates, by_host: Mapping[str, list[Aggregate]]
+        self, roots: list[str], found: Candidates, by_host: Mapping[str, list[Aggregate]], cells: tuple[Cell, ...]
     ) -> list[HostState]:
         oldest = stamp(self._clock.now() - self._down_after)
+
+        def look(connection: Any) -> tuple[list[Any], dict[str, int]]:
+            return host_rows.nodes_by_uuid(connection, roots), servers.busy_by_host(connection)
+
         states: list[HostState] = []
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                rows = host_rows.nodes_by_uuid(connection, roots)
-                busy = servers.busy_by_host(connection)
+        for cell, (rows, busy) in self._store.ask(look, cells):
             states.extend(self._state(cell, row, found, by_host, busy, oldest) for row in rows)
         return states
 
@@ -251,6 +260,7 @@ class Placer:
     ) -> HostState:
         facts = self._node_facts(row)
         self._failed_builds[row["uuid"]] = row["failed_builds"]
+        self._cells[row["uuid"]] = cell.id
         aggregates = tuple(by_host.get(row["host"], ()))
         usage = found.summaries[row["uuid"]].resources if row["uuid"] in found.summaries else {}
         cpu, ram, disk = (usage.get(name) for name in ("VCPU", "MEMORY_MB", "DISK_GB"))

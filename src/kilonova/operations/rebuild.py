@@ -7,10 +7,11 @@ from typing import Any
 from kilonova.domain import server as states
 from kilonova.kit import codec
 from kilonova.operations import volumes
-from kilonova.operations.build import server_request
+from kilonova.operations.build import server_request, sketch_of
 from kilonova.operations.guests import specification
 from kilonova.operations.power import NotOnHost
 from kilonova.operations.work import Outcome, Refused, Row, StepFailed, Work
+from kilonova.store import server_mappings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,8 @@ def _with_image(work: Work, server: Row, image: Mapping[str, Any]) -> Row:
 
     def check() -> None:
         work.tools.chooser.check_rebuild(server_request(changed), server["host"], server["node"])
+        text = sketch_of(changed)
+        work.tools.store.api.transact(lambda connection: server_mappings.sketch(connection, work.uuid, text))
 
     try:
         work.step("schedule", check, save=lambda _nothing: columns)

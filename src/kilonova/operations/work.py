@@ -137,7 +137,8 @@ class Work:
         """What notifications of it remember."""
         self.failed_step: str | None = None
         """The last step that ended in an error in this process."""
-        self._lease = lease
+        self.lease = lease
+        """For how long the operation is ours without prolonging."""
         self._undos: list[tuple[str, Callable[[], object]]] = []
         self._steps: dict[str, Row] = {}
         self._ended: list[_Ended] = []
@@ -145,6 +146,19 @@ class Work:
         if self.resumed:
             with cell.database.read() as connection:
                 self._steps = {step["name"]: step for step in journal_rows.steps_of(connection, [self.id])}
+
+    def move_to(self, cell: Cell) -> None:
+        """Go on with the operation in another cell, to which it was copied. Raises LeaseLost."""
+        until = self.tools.clock.now() + self.lease
+
+        def take(connection: Any) -> Row | None:
+            return journal_rows.take_copy(connection, self.id, self.owner, stamp(until))
+
+        taken = cell.database.transact(take)
+        if taken is None:
+            raise LeaseLost(operation=self.id)
+        self.cell, self.operation, self.until = cell, taken, until
+        self.cancelled = bool(taken["cancel"])
 
     def server(self) -> Row:
         """The server's row as it is now. Raises ServerGone."""
@@ -316,7 +330,7 @@ class Work:
 
     def prolong(self) -> None:
         """Renew the lease, now. Raises LeaseLost."""
-        until = self.tools.clock.now() + self._lease
+        until = self.tools.clock.now() + self.lease
 
         def write(connection: Any) -> bool:
             return journal_rows.prolong(connection, self.id, self.owner, stamp(until))

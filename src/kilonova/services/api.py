@@ -18,10 +18,11 @@ from kilonova.kit.clock import SystemClock
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, serve_workers
+from kilonova.kit.loops import Loop
 from kilonova.kit.options import Configuration
 from kilonova.services import known_options, program
 from kilonova.services.bell import Bell
-from kilonova.services.parts import api_parts, open_store
+from kilonova.services.parts import CELLS_REREAD, api_parts, cell_bus, open_store
 from kilonova.services.process import ProcessOptions, bus_of, neighbours
 
 PROGRAM = "nova-api"
@@ -32,8 +33,9 @@ _THREADS = 20
 
 def assemble(configuration: Configuration) -> Application:
     """The application with databases, bus and clients of its own. Raises BadConfiguration, DatabaseUnavailable."""
-    bus = bus_of(configuration, configuration.section(ProcessOptions))
     store = open_store(configuration)
+    bus = cell_bus(configuration, store)
+    Loop("cells", CELLS_REREAD, store.refresh).start()
     parts = api_parts(configuration, store, neighbours(configuration), bus, Bell(bus), SystemClock())
     auth = authenticator(configuration, configuration.section(ApiOptions).auth_strategy)
     return build(parts, auth, policy(configuration))

@@ -2,8 +2,9 @@
 
 import logging
 import sys
+import threading
 import uuid as uuids
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,11 +27,11 @@ from kilonova.operations.journal import Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions, PrecacheOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.services import program
-from kilonova.services.parts import Liveness, open_store, placer_of
-from kilonova.services.process import Neighbours, ProcessOptions, bus_of, neighbours, notices_of
+from kilonova.services.parts import CELLS_REREAD, Liveness, cell_bus, open_store, placer_of
+from kilonova.services.process import Neighbours, ProcessOptions, neighbours, notices_of
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
-from kilonova.store.cells import Store
+from kilonova.store.cells import Cell, Store
 
 LOG = logging.getLogger(__name__)
 TOPIC = "conductor"
@@ -78,17 +79,29 @@ def tools_of(
 class Conductor:
     """One conductor process's work."""
 
-    def __init__(self, tools: Tools, bus: Bus, host: str, *, binaries: Sequence[str] = (BINARY,)) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        bus: Bus,
+        host: str,
+        *,
+        binaries: Sequence[str] = (BINARY,),
+        bus_of: Callable[[Cell], Bus] | None = None,
+    ) -> None:
+        """``bus_of`` gives the bus of a cell's hosts; the same as the own one without it."""
         self.tools = tools
+        self._bus_of = bus_of or (lambda _cell: bus)
         options = tools.options
         lease = timedelta(seconds=options.operation_lease)
         self.journal = Journal(tools, VERBS, threads=options.executor_thread_pool_size, lease=lease)
         self._bus = bus
         self._host = host
         self._listener: Listener | None = None
+        self._of_cells: dict[int, Listener | None] = {}
         self._binaries = binaries
         self._acceptor = Acceptor(clock=tools.clock, bell=self._ring_all)
         self._loops = [
+            Loop("cells", CELLS_REREAD, self._look_for_cells),
             Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
             Loop("lease", options.operation_lease / 4, self.journal.renew),
             Loop("alive", 10.0, self._alive),
@@ -100,22 +113,44 @@ class Conductor:
 
     def start(self) -> None:
         """Join the bus, take up what was left."""
-        cell = self.tools.store.home
+        own = [cell for cell in self.tools.store.working if self._bus_of(cell) is self._bus]
         handlers = {
             "operation.ring": self._ring,
             "ports.plugged": self._plugged,
             "images.cache": self._cache_images,
-            **HostReports(self.tools, cell).handlers(),
             **ConsoleTokens(self.tools.store, self.tools.clock, self.tools.hosts).handlers(),
+            **(self._for_hosts(own[0]) if own else {}),
         }
+        self._of_cells = {cell.id: None for cell in own}
         self._listener = self._bus.serve(Address(TOPIC, self._host), handlers, threads=32)
         for loop in self._loops:
             loop.start()
 
+    def _for_hosts(self, cell: Cell) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+        return {
+            **HostReports(self.tools, cell).handlers(),
+            **ConsoleTokens(self.tools.store, self.tools.clock, self.tools.hosts).handlers(),
+        }
+
+    def _look_for_cells(self) -> None:
+        """Answer the hosts of cells that were added, each on its broker."""
+        self.tools.store.refresh()
+        for cell in self.tools.store.working:
+            if cell.id not in self._of_cells:
+                self._of_cells[cell.id] = None
+                # A broker that is away is waited for: that must not hold up the other cells.
+                threading.Thread(target=self._listen, args=(cell,), name=f"cell-{cell.name}", daemon=True).start()
+
+    def _listen(self, cell: Cell) -> None:
+        listener = self._bus_of(cell).serve(Address(TOPIC, self._host), self._for_hosts(cell), threads=32)
+        self._of_cells[cell.id] = listener
+        LOG.info("Answering the hosts of cell %s", cell.name)
+
     def stop(self) -> None:
         """Finish running operations."""
-        if self._listener is not None:
-            self._listener.stop()
+        for listener in (self._listener, *self._of_cells.values()):
+            if listener is not None:
+                listener.stop()
         for loop in self._loops:
             loop.stop()
         self.journal.stop()
@@ -156,12 +191,12 @@ class Process:
 
     def __init__(self, configuration: Configuration, binary: str) -> None:
         options = configuration.section(ProcessOptions)
-        self._bus = bus_of(configuration, options)
         self._store = open_store(configuration)
+        self._bus = cell_bus(configuration, self._store)
         tools = tools_of(
             configuration, self._store, self._bus, neighbours(configuration), notices=notices_of(configuration)
         )
-        self._conductor = Conductor(tools, self._bus, options.host_name, binaries=(binary,))
+        self._conductor = Conductor(tools, self._bus, options.host_name, binaries=(binary,), bus_of=self._bus.of_cell)
 
     def start(self) -> None:
         """Join the bus."""

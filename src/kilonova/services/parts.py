@@ -1,8 +1,9 @@
 """What processes with databases are made of: the stores, the Compute API's collaborators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from kilonova.api.wiring import (
     ApiOptions,
@@ -26,10 +27,14 @@ from kilonova.operations.hosts import Hosts
 from kilonova.operations.placing import Placer
 from kilonova.scheduling.options import FilterOptions, MetricsOptions, SchedulerOptions, SchedulingOptions
 from kilonova.scheduling.select import Chooser
-from kilonova.services.process import Neighbours, notices_of
+from kilonova.services.cell_bus import CellBus
+from kilonova.services.process import Neighbours, ProcessOptions, bus_at, bus_of, notices_of
 from kilonova.store import cells
 from kilonova.store import hosts as host_rows
 from kilonova.store.cells import Cell, Store
+
+CELLS_REREAD = 10.0
+"""Seconds after which a cell that was added, enabled or disabled is known to all processes."""
 
 
 def open_store(configuration: Configuration) -> Store:
@@ -39,12 +44,33 @@ def open_store(configuration: Configuration) -> Store:
         raise BadConfiguration(reason="[api_database] connection is not set")
     api = Database(options)
     usual = configuration.section(DatabaseOptions)
-    found = []
-    for row in cells.mappings(api):
-        if not row["disabled"]:
-            cell_options = replace(usual, connection=row["database_connection"])
-            found.append(Cell(row["id"], row["uuid"], row["name"] or "", Database(cell_options)))
-    return Store(api, tuple(found))
+
+    def reread(known: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        kept = {(cell.id, cell.connection): cell.database for cell in known}
+        found = []
+        for row in cells.mappings(api):
+            url = row["database_connection"]
+            database = kept.get((row["id"], url)) or Database(replace(usual, connection=url))
+            found.append(Cell(row["id"], row["uuid"], row["name"] or "", database, **_of_mapping(row)))
+        return tuple(found)
+
+    store = Store(api, reread(()), reread=reread)
+    if len(store.working) > 1 and not any(cell.is_cell0 for cell in store.cells):
+        raise BadConfiguration(reason="there are several cells but no cell0; run nova-manage cell_v2 map_cell0")
+    store.strays = len(store.working) == 1 and cells.any_in_cell0(api)
+    return store
+
+
+def _of_mapping(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"connection": "database_connection", "transport_url": "transport_url", "disabled": "disabled"}
+    return {name: row[column] for name, column in names.items()}
+
+
+def cell_bus(configuration: Configuration, store: Store) -> CellBus:
+    """The bus of ``transport_url``, and the cells' own. Raises BadConfiguration."""
+    options = configuration.section(ProcessOptions)
+    own = bus_of(configuration, options)
+    return CellBus(store, own, options.transport_url, lambda url: bus_at(configuration, url))
 
 
 def api_parts(
@@ -117,9 +143,8 @@ class Liveness:
 
     def __call__(self, host: str) -> bool:
         oldest = stamp(self._clock.now() - self._down_after)
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                found = host_rows.service(connection, host)
-            if found is not None:
-                return host_rows.is_up(found, oldest)
-        return False
+        cell = self._store.cell_of_host(host)
+        if cell is None:
+            return False
+        with cell.database.read() as connection:
+            return host_rows.is_up(host_rows.service(connection, host), oldest)

@@ -88,6 +88,11 @@ def bus_of(configuration: Configuration, options: ProcessOptions) -> Bus:
     """The broker's bus. Raises BadConfiguration without ``transport_url``."""
     if not options.transport_url:
         raise BadConfiguration(reason="[DEFAULT] transport_url is not set")
+    return bus_at(configuration, options.transport_url)
+
+
+def bus_at(configuration: Configuration, url: str) -> Bus:
+    """The bus of any broker, with the options of ``[oslo_messaging_rabbit]``. Raises BadConfiguration."""
     from kilonova.kit.rpc.rabbit import RabbitBus  # noqa: PLC0415  # the all-in-one never loads the broker's libraries
 
-    return RabbitBus(configuration, options.transport_url)
+    return RabbitBus(configuration, url)

@@ -30,10 +30,13 @@ class ConsoleTokens:
     def redeem(self, payload: Mapping[str, Any]) -> dict[str, Any] | None:
         """What a token stands for; None when it is unknown or expired, or its console is not there any more."""
         now = stamp(self._clock.now())
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                found = console_tokens.find(connection, hash_of(payload["token"]), now)
-                server = servers.get(connection, found["server_uuid"]) if found else None
+        wanted = hash_of(payload["token"])
+
+        def look(connection: Any) -> tuple[Row | None, Row | None]:
+            found = console_tokens.find(connection, wanted, now)
+            return found, servers.get(connection, found["server_uuid"]) if found else None
+
+        for found, server in self._store.ask(look).values():
             if found is not None:
                 return _target(found) if server is not None and self._is_there(found, server) else None
         return None

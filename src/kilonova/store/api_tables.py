@@ -39,6 +39,8 @@ server_mappings = sa.Table(
     # False once the server is gone: deleted servers stay findable and count for nothing.
     sa.Column("counted", sa.Boolean, nullable=False, default=True),
     sa.Column("created_at", Stamp, nullable=False),
+    # What is told of the server while its cell does not answer: flavor, image, zone.
+    sa.Column("sketch", JsonText),
     # False until a sweep has seen the server's row in its cell: accepting writes to two databases.
     sa.Column("confirmed", sa.Boolean, nullable=False, default=False),
     sa.Index("server_mappings_project", "project_id", "user_id"),

@@ -27,6 +27,10 @@ class MoveQuery:
     before: str | None = None
     marker: str | None = None
     newest_first: bool = True
+    over_cells: bool = False
+    """One of several cells' parts of the page: numbers say nothing then, and UUIDs make the order total."""
+    after: tuple[str, str] | None = None
+    """Where the marker is, in a page over several cells: its ``created_at`` and UUID."""
 
 
 def insert(connection: Connection, values: Row) -> None:
@@ -47,7 +51,7 @@ def update(connection: Connection, uuid: str, values: Row) -> None:
 def page(connection: Connection, wanted: MoveQuery) -> list[Row] | None:
     """The records; None when the marker is unknown."""
     direction = "desc" if wanted.newest_first else "asc"
-    order = [(_M.created_at, direction), (_M.id, direction)]
+    order = [(_M.created_at, direction), (_M.uuid if wanted.over_cells else _M.id, direction)]
     query = sa.select(migrations).where(*[_M[name] == value for name, value in (wanted.equal or {}).items()])
     if wanted.host is not None:
         query = query.where(sa.or_(_M.source_compute == wanted.host, _M.dest_compute == wanted.host))
@@ -55,12 +59,20 @@ def page(connection: Connection, wanted: MoveQuery) -> list[Row] | None:
         query = query.where(_M.updated_at >= wanted.since)
     if wanted.before is not None:
         query = query.where(_M.updated_at <= wanted.before)
-    if wanted.marker is not None:
+    if wanted.after is not None:
+        query = query.where(keyset.after(wanted.after, order))
+    elif wanted.marker is not None:
         found = connection.execute(sa.select(*keyset.values_of(order)).where(_M.uuid == wanted.marker)).one_or_none()
         if found is None:
             return None
         query = query.where(keyset.after(list(found), order))
     return rows(connection, keyset.ordered(query, order).limit(wanted.limit))
+
+
+def position(connection: Connection, marker: str) -> tuple[str, str] | None:
+    """For ``MoveQuery.after``; None when the record is not in this cell."""
+    found = connection.execute(sa.select(_M.created_at, _M.uuid).where(_M.uuid == marker)).one_or_none()
+    return None if found is None else (found.created_at, found.uuid)
 
 
 def of_server(connection: Connection, server_uuid: str, statuses: Collection[str]) -> list[Row]:

@@ -99,6 +99,15 @@ def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -
     return bool(connection.execute(_CLAIM, values).rowcount)
 
 
+def take_copy(connection: Connection, operation_id: str, owner: str, until: str) -> Row | None:
+    """An operation that was copied here and that nobody has taken yet is ``owner``'s; None when somebody has."""
+    free = (_O.id == operation_id, _O.state == "queued", _O.owner.is_(None))
+    taken = {"state": "running", "owner": owner, "lease_until": until}
+    if not connection.execute(operations.update().where(*free).values(**taken)).rowcount:
+        return None
+    return get(connection, operation_id)
+
+
 def renew(connection: Connection, owner: str, until: str) -> int:
     """Prolong all leases of an owner; returns how many."""
     statement = operations.update().where(_O.owner == owner, _O.state == "running").values(lease_until=until)

@@ -1,4 +1,4 @@
-"""Lists of servers: filters, sorting, keyset paging; one statement a page."""
+"""Lists of servers: filters, sorting, keyset paging; one statement a page, and a cell."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +87,7 @@ _PATTERNS = {
 }
 
 
+_MARK = "sorted_by_"
 _ADDRESSES = frozenset({"ip", "ip6"})
 _SOFT_DELETED = frozenset({"vm_state", "status", "soft_deleted", "uuid"})
 """Filters with which soft-deleted servers are not left out unseen."""
@@ -122,13 +123,58 @@ class MarkerNotFound(Invalid):
 
 
 def page(connection: Connection, wanted: ServerQuery) -> list[Row]:
-    """The rows. Raises MarkerNotFound, Invalid for a filter value that cannot be."""
-    conditions = _conditions(wanted)
+    """The rows of a page of the only cell. Raises MarkerNotFound, Invalid for a filter value that cannot be."""
     order: list[tuple[Any, str]] = [(_C[column], direction) for column, direction in wanted.sort]
     order.append((_C.id, wanted.sort[0][1] if wanted.sort else "desc"))
-    query = sa.select(*wanted.columns).where(*conditions)
+    after = None
     if wanted.marker is not None:
-        query = query.where(keyset.after(_marker_values(connection, wanted, order), order))
+        after = _position(connection, wanted, order)
+        if after is None:
+            raise MarkerNotFound(marker=wanted.marker)
+    return _page(connection, wanted, order, after, wanted.columns)
+
+
+def position(connection: Connection, wanted: ServerQuery) -> list[Any] | None:
+    """Where in a list over several cells the marker is, for ``part``; None when the cell does not have it."""
+    return _position(connection, wanted, _order_over_cells(wanted))
+
+
+def part(connection: Connection, wanted: ServerQuery, after: Sequence[Any] | None) -> list[Row]:
+    """As many rows as the whole page may have, of one of several cells; ``merged`` puts them together."""
+    order = _order_over_cells(wanted)
+    marks = [value.label(f"{_MARK}{place}") for place, value in enumerate(keyset.values_of(order))]
+    return _page(connection, wanted, order, after, (*wanted.columns, *marks))
+
+
+def merged(parts: Sequence[Sequence[Row]], wanted: ServerQuery) -> list[Row]:
+    """One page of several cells' parts, each in order. A server that is found twice is on its way from the first."""
+    found: dict[str, Row] = {}
+    for rows_of_cell in parts:
+        for row in rows_of_cell:
+            found[row["uuid"]] = row
+    in_order = list(found.values())
+    order = _order_over_cells(wanted)
+    for place in range(len(order) - 1, -1, -1):  # stable sorts, the least important first: directions may differ
+        in_order.sort(key=lambda row: row[f"{_MARK}{place}"], reverse=order[place][1] == "desc")
+    return in_order[: wanted.limit]
+
+
+def _order_over_cells(wanted: ServerQuery) -> list[tuple[Any, str]]:
+    """Row ids of different cells say nothing: the UUID makes the order total."""
+    order: list[tuple[Any, str]] = [(_C[column], direction) for column, direction in wanted.sort]
+    return [*order, (_C.uuid, wanted.sort[0][1] if wanted.sort else "desc")]
+
+
+def _page(  # one statement, with the words for filters that the database cannot read
+    connection: Connection,
+    wanted: ServerQuery,
+    order: Sequence[tuple[Any, str]],
+    after: Sequence[Any] | None,
+    columns: Sequence[Any],
+) -> list[Row]:
+    query = sa.select(*columns).where(*_conditions(wanted))
+    if after is not None:
+        query = query.where(keyset.after(after, order))
     try:
         return rows(connection, keyset.ordered(query, order).limit(wanted.limit))
     except DBAPIError as error:
@@ -139,14 +185,12 @@ def page(connection: Connection, wanted: ServerQuery) -> list[Row]:
         raise
 
 
-def _marker_values(connection: Connection, wanted: ServerQuery, order: Sequence[tuple[Any, str]]) -> list[Any]:
+def _position(connection: Connection, wanted: ServerQuery, order: Sequence[tuple[Any, str]]) -> list[Any] | None:
     query = sa.select(*keyset.values_of(order)).where(_C.uuid == wanted.marker)
     if wanted.project_id is not None:
         query = query.where(_C.project_id == wanted.project_id)
     found = connection.execute(query).one_or_none()
-    if found is None:
-        raise MarkerNotFound(marker=wanted.marker)
-    return list(found)
+    return None if found is None else list(found)
 
 
 def _conditions(wanted: ServerQuery) -> list[Any]:

@@ -148,6 +148,31 @@ def owner(connection: Connection, uuid: str) -> Mapping[str, Any] | None:
     return row(connection, sa.select(_M.project_id, _M.user_id).where(_M.uuid == uuid))
 
 
+def get(connection: Connection, uuid: str) -> Mapping[str, Any] | None:
+    """The mapping of a server that lives."""
+    return row(connection, sa.select(server_mappings).where(_M.uuid == uuid, _M.counted.is_(sa.true())))
+
+
+def in_cells(
+    connection: Connection, cells: Sequence[int], projects: Sequence[str] | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """Mappings of the living servers of some cells (and of some projects), newest first."""
+    query = sa.select(server_mappings).where(_M.cell_id.in_(cells), _M.counted.is_(sa.true()))
+    if projects is not None:
+        query = query.where(_M.project_id.in_(projects))
+    return rows(connection, query.order_by(_M.created_at.desc(), _M.uuid.desc()).limit(max(limit, 0)))
+
+
+def relocate(connection: Connection, uuid: str, cell_id: int) -> None:
+    """The server lives in this cell now, and was seen there."""
+    connection.execute(server_mappings.update().where(_M.uuid == uuid).values(cell_id=cell_id, confirmed=True))
+
+
+def sketch(connection: Connection, uuid: str, text: str) -> None:
+    """What is told of the server while its cell does not answer."""
+    connection.execute(server_mappings.update().where(_M.uuid == uuid).values(sketch=text))
+
+
 def usage(connection: Connection, project_id: str) -> dict[str, int]:
     """Instances, cores and ram the project uses."""
     found = row(connection, sa.select(quota_usage).where(_U.project_id == project_id))

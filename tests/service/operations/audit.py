@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from kilonova.clients.cinder.fake import FakeCinder
 from kilonova.kit import codec
-from kilonova.store import api_tables, block_devices, cell_tables, shares
-from kilonova.store.cells import Store
+from kilonova.store import api_tables, block_devices, cell_tables, servers, shares
+from kilonova.store.cells import Cell, Store
 
 Row = Mapping[str, Any]
 
@@ -33,15 +33,22 @@ class World:
     """Host → its node's provider."""
 
 
+def cell_of(world: World, uuid: str) -> Cell:
+    """Where the server lives."""
+    found = world.store.seek(uuid, lambda connection, wanted: servers.get(connection, wanted, deleted=True))
+    assert found is not None
+    return found[0]
+
+
 def server_row(world: World, uuid: str) -> dict[str, Any]:
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         query = sa.select(cell_tables.servers).where(cell_tables.servers.c.uuid == uuid)
         return dict(connection.execute(query).mappings().one())
 
 
 def at_rest(world: World, uuid: str) -> bool:
     operations = cell_tables.operations
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         query = sa.select(sa.func.count()).where(
             operations.c.server_uuid == uuid, operations.c.state.in_(["queued", "running"])
         )
@@ -69,7 +76,7 @@ def audit(world: World, uuid: str, expected: str, *, nics: int | None = None) ->
 
 def _journal(world: World, uuid: str, row: Row) -> list[str]:
     operations, steps = cell_tables.operations, cell_tables.steps
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         found = connection.execute(sa.select(operations).where(operations.c.server_uuid == uuid)).mappings().all()
         ids = [operation["id"] for operation in found]
         unfinished = list(
@@ -79,7 +86,7 @@ def _journal(world: World, uuid: str, row: Row) -> list[str]:
         )
     wrong = [f"operation {o['verb']} is {o['state']}" for o in found if o["state"] in {"queued", "running"}]
     wrong += [f"step {name} never ended" for name in unfinished]
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         wrong += [
             f"a share is {s['status']}" for s in shares.of_server(connection, uuid) if s["status"].endswith("ing")
         ]
@@ -118,7 +125,7 @@ def _owned(world: World, uuid: str, row: Row, nics: int | None) -> list[str]:
 def _attachments(world: World, uuid: str, row: Row) -> list[str]:
     """A living server has one complete attachment for each volume, and its source's while it waits to be confirmed."""
     moves = cell_tables.migrations
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         devices = [device for device in block_devices.of_server(connection, uuid) if device.is_volume]
         query = sa.select(moves.c.before).where(moves.c.server_uuid == uuid, moves.c.status == "finished")
         before = [codec.loads(text).get("attachments", {}) for text in connection.scalars(query)]
@@ -138,7 +145,7 @@ def _volumes_left(world: World, uuid: str) -> list[str]:
     """Nothing is attached, and what was made for a server has gone with it or has it still."""
     wrong = [f"attachment {a.id} is left" for a in world.volumes.attachments(uuid)]
     volumes, _ = world.volumes.everything()
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         lost = [v.id for v in volumes if v.metadata and not block_devices.of_volume(connection, v.id)]
     return wrong + [f"volume {volume} is left" for volume in lost]
 
@@ -148,7 +155,7 @@ def _moved(world: World, uuid: str, row: Row, expected: str) -> list[str]:
     waiting = expected == "resized"
     wrong = []
     moves = cell_tables.migrations
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         found = connection.execute(sa.select(moves).where(moves.c.server_uuid == uuid)).mappings().all()
     held = [move["source_compute"] for move in found if world.allocation(move["uuid"]) is not None]
     kept = [host for host, guest in world.kept() if guest == uuid]
@@ -181,7 +188,7 @@ def _leaked(world: World, uuid: str) -> list[str]:
     kept = [host for host, guest in world.kept() if guest == uuid]
     wrong += [f"disks are kept aside on {kept}"] if kept else []
     moves = cell_tables.migrations
-    with world.store.home.database.read() as connection:
+    with cell_of(world, uuid).database.read() as connection:
         found = list(connection.scalars(sa.select(moves.c.uuid).where(moves.c.server_uuid == uuid)))
     wrong += [f"move {move} still holds a claim" for move in found if world.allocation(move) is not None]
     if world.allocation(uuid) is not None:
@@ -195,15 +202,13 @@ def _leaked(world: World, uuid: str) -> list[str]:
 def quota_errors(world: World) -> list[str]:
     """The usage that is counted, against the servers that live."""
     usage, living = api_tables.quota_usage, cell_tables.servers
-    with world.store.home.database.read() as connection:
-        query = (
-            sa.select(
-                living.c.project_id, sa.func.count(), sa.func.sum(living.c.vcpus), sa.func.sum(living.c.memory_mb)
-            )
-            .where(living.c.deleted == 0, living.c.vm_state != "soft-delete")
-            .group_by(living.c.project_id)
-        )
-        truth = {row[0]: (row[1], int(row[2]), int(row[3])) for row in connection.execute(query)}
+    living_ones = (living.c.deleted == 0, living.c.vm_state != "soft-delete")
+    query = sa.select(living.c.project_id, living.c.vcpus, living.c.memory_mb).where(*living_ones)
+    truth: dict[str, tuple[int, int, int]] = {}
+    for rows_of_cell in world.store.ask(lambda connection: connection.execute(query).all()).values():
+        for project, cores, ram in rows_of_cell:
+            known = truth.get(project, (0, 0, 0))
+            truth[project] = (known[0] + 1, known[1] + cores, known[2] + ram)
     with world.store.api.read() as connection:
         rows = connection.execute(sa.select(usage)).mappings().all()
     counted = {r["project_id"]: (r["instances"], r["cores"], r["ram"]) for r in rows if r["instances"]}

@@ -29,6 +29,7 @@ from kilonova.services.conductor import Conductor, tools_of
 from kilonova.services.process import Neighbours
 from kilonova.store import hosts as host_rows
 from kilonova.store import servers
+from kilonova.store.cells import Cell
 
 LEASE = 1.0
 
@@ -97,7 +98,7 @@ class Site(Cloud):
 
     def new_conductor(self, fuse: Callable[[str], None], name: str = "host1") -> Conductor:
         tools = tools_of(self.configuration, self.store, self.bus, self.others, clock=self.clock, checkpoint=fuse)
-        return Conductor(tools, self.bus, name)
+        return Conductor(tools, self.bus, name, bus_of=self.bus_of)
 
     def conducting(self, fuse: Callable[[str], None], name: str = "host1") -> "_Shift":
         return _Shift(self.new_conductor(fuse, name))
@@ -117,8 +118,14 @@ class Site(Cloud):
     def _begin(self, name: str) -> None:
         state = FakeOptions(state_path=str(self.directory / f"{name}.json"))
         driver = FakeDriver(state, name, images=self.images, faults=self.faults)
-        host = self.hosts[name] = ComputeHost(self.configuration, driver, self.bus, self.resources, name)
+        bus = self.bus_of(self.cell_for(name))
+        host = self.hosts[name] = ComputeHost(self.configuration, driver, bus, self.resources, name)
         host.start()
+
+    def cell_for(self, host: str) -> Cell:
+        """Where the host is."""
+        del host
+        return self.store.working[0]
 
     def _providers(self) -> dict[str, str]:
         return {name: host.driver.nodes()[0].uuid for name, host in self.hosts.items()}

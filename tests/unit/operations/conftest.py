@@ -66,7 +66,7 @@ class Chooser:
         if not free:
             raise ValueError("No valid host was found.")
         self.claimed.append(free[0])
-        return {"host": free[0], "node": free[0], "zone": "nova", "failed_builds": 0}
+        return {"host": free[0], "node": free[0], "zone": "nova", "cell": 1, "failed_builds": 0}
 
     def release(self, _consumer: str) -> None:
         self.released += 1

@@ -114,9 +114,8 @@ class Feed:
         """Events since the last look, oldest first."""
         self.behind = False
         found: list[tuple[str, str, Mapping[str, Any]]] = []
-        for cell in self._store.working:
-            with cell.database.read() as connection:
-                rows = operations.changed(connection, self._floor, self._project, HIDDEN)
+        answers = self._store.ask(lambda connection: operations.changed(connection, self._floor, self._project, HIDDEN))
+        for rows in answers.values():
             self.behind = self.behind or len(rows) == operations.MOST_CHANGED
             for row in rows:
                 found.extend(self._events(row))

@@ -144,12 +144,9 @@ class _Keyed:
         return reply
 
     def _accepted(self, request_id: str) -> list[Row]:
-        for cell in self.call.app.store.working:
-            with cell.database.read() as connection:
-                found = operations.of_request(connection, request_id)
-            if found:
-                return found
-        return []
+        """Raises CellDown: nobody knows then whether it was."""
+        answers = self.call.app.store.ask(lambda connection: operations.of_request(connection, request_id)).whole()
+        return next((found for found in answers.values() if found), [])
 
 
 def _digest(endpoint: Endpoint, call: Call) -> str:

@@ -90,9 +90,7 @@ def token(call: Call) -> Any:
     if not call.at_least(31):
         raise Invalid("Tokens are shown from microversion 2.31 on")
     wanted, now = hash_of(call.params["console_token"]), stamp(call.app.clock.now())
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            found = console_tokens.find(connection, wanted, now)
+    for found in call.app.store.ask(lambda connection: console_tokens.find(connection, wanted, now)).values():
         if found is not None:
             return {"console": _TOKEN.compile(call.version)(found, None)}
     raise TokenNotFound

@@ -76,11 +76,11 @@ def checked(call: Call) -> build.NewServers:
 
 def reply_again(call: Call, accepted: Sequence[Mapping[str, Any]]) -> Reply:
     """The reply of a create that the journal has: its operations, in their order."""
-    cell = call.app.store.locate(accepted[0]["server_uuid"]) or call.app.store.home
-    with cell.database.read() as connection:
-        first = servers.get(connection, accepted[0]["server_uuid"], deleted=True)
+    wanted = accepted[0]["server_uuid"]
+    answers = call.app.store.ask(lambda connection: servers.get(connection, wanted, deleted=True))
+    first = next((row for row in answers.values() if row is not None), None)
     if first is None:
-        raise finding.ServerNotFound(uuid=accepted[0]["server_uuid"])
+        raise finding.ServerNotFound(uuid=wanted)
     return _reply(call, first, codec.loads(accepted[0]["command"])["admin_pass"])
 
 
@@ -255,10 +255,12 @@ def check_destination(call: Call, zone: str | None, wanted: Mapping[str, Any]) -
         raise Invalid(f"availability_zone: The requested availability zone '{zone}' is not available")
     if not (wanted["host"] or wanted["node"]):
         return
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            if hosts.node_exists(connection, wanted["host"], wanted["node"]):
-                return
+    answers = call.app.store.ask(
+        lambda connection: hosts.node_exists(connection, wanted["host"], wanted["node"]), call.app.store.working
+    )
+    if any(answers.values()):
+        return
+    answers.whole()
     raise Invalid(f"Compute host {wanted['host'] or wanted['node']} could not be found.")
 
 

@@ -33,20 +33,26 @@ def find(
     wanted = uuid or call.params["server_id"]
     if not is_uuid(wanted):
         raise ServerNotFound(uuid=wanted)
-    store = call.app.store
-    cell = store.home if len(store.working) == 1 else store.locate(wanted)
-    if cell is None:
-        raise ServerNotFound(uuid=wanted)
-    with cell.database.read() as connection:
-        row = read(connection, wanted, deleted=deleted)
-    if row is None:
-        raise ServerNotFound(uuid=wanted)
+    cell, row = seek(call, wanted, lambda connection, uuid: read(connection, uuid, deleted=deleted))
+    return cell, allowed(call, rule, row)
+
+
+def seek(call: Call, uuid: str, read: Callable[[Any, str], Any]) -> tuple[Cell, Any]:
+    """What ``read`` finds of a server, whoever asks. Raises ServerNotFound, Unavailable while its cell is down."""
+    found: tuple[Cell, Any] | None = call.app.store.seek(uuid, read)
+    if found is None:
+        raise ServerNotFound(uuid=uuid)
+    return found
+
+
+def allowed(call: Call, rule: str, row: Row) -> Row:
+    """The row, for a caller who may see it. Raises ServerNotFound, NotAllowed."""
     target = target_of(row)
     if not call.allow(rule, target):
         if row["project_id"] != call.context.project_id and not call.allow("context_is_admin", {}):
-            raise ServerNotFound(uuid=wanted)
+            raise ServerNotFound(uuid=row["uuid"])
         call.demand(rule, target)
-    return cell, row
+    return row
 
 
 def target_of(row: Row) -> dict[str, Any]:

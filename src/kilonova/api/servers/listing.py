@@ -6,7 +6,8 @@ from typing import Any
 
 from kilonova.api import fields, links
 from kilonova.api.microversions import STRICT_QUERY
-from kilonova.api.servers import rendering, views
+from kilonova.api.servers import gathering, rendering, views
+from kilonova.api.servers.gathering import Gathered
 from kilonova.domain.server import states_of
 from kilonova.kit.clock import stamp
 from kilonova.kit.errors import Forbidden, Invalid
@@ -80,49 +81,48 @@ _UNSORTED = frozenset(
 def index(call: Call) -> Any:
     """Ids, names and links."""
     call.demand("os_compute_api:servers:index", _own(call))
-    rows, more = _rows(call, "os_compute_api:servers:index:get_all_tenants", _BRIEF)
+    found = _gathered(call, "os_compute_api:servers:index:get_all_tenants", _BRIEF)
     shape, view = views.BRIEF.compile(call.version), views.view_of(call, _own(call))
-    return _reply(call, [shape(row, view) for row in rows], "servers", rows if more else ())
+    documents = [shape(row, view) for row in found.rows]
+    return _reply(call, [*documents, *gathering.brief(found, view)], "servers", found)
 
 
 def detail(call: Call) -> Any:
     """Everything."""
     call.demand("os_compute_api:servers:detail", _own(call))
-    rows, more = _rows(call, "os_compute_api:servers:detail:get_all_tenants", NARROW)
+    found = _gathered(call, "os_compute_api:servers:detail:get_all_tenants", NARROW)
     groups = views.groups_of(call, _own(call))
-    statuses = host_statuses(call, rows) if "host_status" in groups else {}
-    made = rendering.Rendering(call, views.DETAIL, views.view_of(call, _own(call), host_status=statuses), groups)
+    statuses = host_statuses(call, found.rows) if "host_status" in groups else {}
+    view = views.view_of(call, _own(call), host_status=statuses)
+    made = rendering.Rendering(call, views.DETAIL, view, groups)
     columns = (*LIGHT, servers.HEAVY_USER_DATA) if "attributes" in groups and call.at_least(3) else LIGHT
-    documents = made.documents(rows, lambda missing: _wide(call, missing, columns))
-    return _reply(call, documents, "servers/detail", rows if more else ())
+    documents: list[Any] = list(made.documents(found.rows, lambda missing: _wide(call, missing, columns)))
+    return _reply(call, [*documents, *gathering.detailed(found, view)], "servers/detail", found)
 
 
 def _own(call: Call) -> dict[str, Any]:
     return {"project_id": call.context.project_id, "user_id": call.context.user_id}
 
 
-def _reply(call: Call, documents: list[Any], path: str, rows: Sequence[Any]) -> dict[str, Any]:
+def _reply(call: Call, documents: list[Any], path: str, found: Gathered) -> dict[str, Any]:
     body: dict[str, Any] = {"servers": documents}
-    if rows:
-        body["servers_links"] = links.page_link(call, path, rows[-1]["uuid"])
+    if found.more:
+        body["servers_links"] = links.page_link(call, path, found.rows[-1]["uuid"])
     return body
 
 
 def _wide(call: Call, uuids: Sequence[str], columns: tuple[Any, ...]) -> list[Any]:
     """The rows of servers whose documents are not at hand; one statement a cell."""
-    found: list[Any] = []
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            found.extend(servers.get_many(connection, uuids, columns))
-    return found
+    answers = call.app.store.ask(lambda connection: servers.get_many(connection, uuids, columns))
+    return [row for found in answers.values() for row in found]
 
 
-def _rows(call: Call, all_rule: str, columns: tuple[Any, ...]) -> tuple[Sequence[Any], bool]:
+def _gathered(call: Call, all_rule: str, columns: tuple[Any, ...]) -> Gathered:
     everywhere = _all_projects(call, all_rule)
     limit = paging.limit_of(call, call.app.api.max_limit)
     filters, deleted = _filters(call)
     if filters is None:
-        return (), False
+        return Gathered(())
     project = None if everywhere else call.context.project_id
     if project is not None:
         for name in ("project_id", "tenant_id"):  # have never had an effect without all_tenants
@@ -136,11 +136,7 @@ def _rows(call: Call, all_rule: str, columns: tuple[Any, ...]) -> tuple[Sequence
         deleted=deleted,
         columns=columns,
     )
-    found: list[Any] = []
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            found.extend(server_lists.page(connection, wanted))
-    return found, bool(found) and limit > 0 and len(found) == limit
+    return gathering.gather(call, wanted)
 
 
 def _all_projects(call: Call, rule: str) -> bool:
@@ -234,11 +230,10 @@ def host_statuses(call: Call, rows: Sequence[Any]) -> dict[str, str]:
     if not names:
         return {}
     oldest = stamp(call.app.clock.now() - timedelta(seconds=call.app.compute.service_down_time))
-    found: dict[str, str] = {}
-    for cell in call.app.store.working:
-        with cell.database.read() as connection:
-            for service in host_rows.compute_services(connection, names):
-                found[service["host"]] = _host_status(service, oldest)
+    answers = call.app.store.ask(
+        lambda connection: host_rows.compute_services(connection, names), call.app.store.working
+    )
+    found = {row["host"]: _host_status(row, oldest) for services in answers.values() for row in services}
     return _as_allowed(call, found)
 
 

@@ -92,8 +92,4 @@ def _waited(show: Handler, call: Call, tag: str, seconds: int) -> Reply:
 def _revision(call: Call) -> Any:
     """Grows with every change of the server's row; None when it is gone."""
     uuid = call.params["server_id"]
-    cell = call.app.store.locate(uuid)
-    if cell is None:
-        raise finding.ServerNotFound(uuid=uuid)
-    with cell.database.read() as connection:
-        return servers.revision(connection, uuid)
+    return finding.seek(call, uuid, servers.revision)[1]

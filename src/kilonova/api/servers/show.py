@@ -5,14 +5,14 @@ from typing import Any
 
 from kilonova.api import fields, notices
 from kilonova.api.microversions import STRICT_ALL
-from kilonova.api.servers import finding, polling, rendering, views
+from kilonova.api.servers import finding, gathering, polling, rendering, views
 from kilonova.api.servers.listing import host_status_of
 from kilonova.api.servers.schema import UPDATE, shortened
 from kilonova.domain import server as states
-from kilonova.kit.errors import Conflict
+from kilonova.kit.errors import Conflict, Unavailable
 from kilonova.kit.http.document import Document
 from kilonova.kit.http.endpoint import Call, Endpoint
-from kilonova.store import server_groups, servers
+from kilonova.store import server_groups, server_mappings, servers
 from kilonova.store.cells import Cell
 
 _SHOW = "os_compute_api:servers:show"
@@ -47,7 +47,13 @@ def _details(call: Call, row: Any, seen: frozenset[str]) -> dict[str, Any]:
 
 def show(call: Call) -> Any:
     """One server. Its row is read whole only when there is no document of this revision at hand."""
-    cell, outline = finding.find(call, _SHOW, read=servers.outline)
+    try:
+        cell, outline = finding.find(call, _SHOW, read=servers.outline)
+    except Unavailable:
+        partial = _of_a_cell_that_is_down(call)
+        if partial is None:
+            raise
+        return {"server": partial}
     target = finding.target_of(outline)
     groups = views.groups_of(call, target)
     view = views.view_of(call, target, **_details(call, outline, groups))
@@ -55,6 +61,19 @@ def show(call: Call) -> Any:
     if not made:
         raise finding.ServerNotFound(uuid=outline["uuid"])
     return {"server": made[0]}
+
+
+def _of_a_cell_that_is_down(call: Call) -> dict[str, Any] | None:
+    """What the API database knows of the server, from the version on that tells it. Raises ServerNotFound."""
+    uuid, store = call.params["server_id"], call.app.store
+    with store.api.read() as connection:
+        mapping = server_mappings.get(connection, uuid)
+        groups = server_groups.of_server(connection, uuid)
+    if mapping is None or not gathering.down(call, store.cell(mapping["cell_id"])):
+        return None
+    target = finding.target_of(finding.allowed(call, _SHOW, mapping))
+    known = gathering.shown(mapping, views.view_of(call, target))
+    return {**known, "server_groups": groups} if call.at_least(71) else known
 
 
 def _whole(cell: Cell, uuids: Sequence[str]) -> list[Any]:

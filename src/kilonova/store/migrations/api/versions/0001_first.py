@@ -208,6 +208,7 @@ def _server_mappings() -> None:
         sa.Column("ram", sa.Integer(), nullable=False),
         sa.Column("counted", sa.Boolean(), nullable=False),
         sa.Column("created_at", types.Stamp, nullable=False),
+        sa.Column("sketch", types.JsonText, nullable=True),
         sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["cell_id"], ["cells.id"]),
         sa.PrimaryKeyConstraint("uuid"),
