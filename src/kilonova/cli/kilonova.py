@@ -90,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     clouds = "write the logins to this clouds.yaml only, and put no link to `openstack` into /usr/local/bin"
     up.add_argument("--clouds-file", type=lambda text: Path(text).absolute(), metavar="FILE", help=clouds)
     up.add_argument("--no-server", action="store_true", help="do not boot a first server")
+    more = "options of nova.conf that this cloud has besides its own, of this start only; may be given again"
+    up.add_argument(
+        "--config-file", type=lambda text: Path(text).absolute(), metavar="FILE", action="append", help=more
+    )
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[common], help="stop the cloud")
     down.add_argument("--purge", action="store_true", help="forget servers, images, networks and passwords too")
@@ -150,7 +154,8 @@ def _bring_up(lab: Lab, processes: Processes, arguments: Any, say: Teller) -> No
     kind = hypervisor.virtualization()
     say(kind.reason)
     libvirt = hypervisor.libvirt(lab.state, processes, say)
-    _start(lab, processes, kind.virt_type, libvirt.uri, say)
+    lab_files.write_configuration(lab, kind.virt_type, libvirt.uri)
+    _start(lab, processes, [lab.configuration, *(arguments.config_file or ())], say)
     client = LabClient(lab)
     say("waiting for the compute host")
     processes.wait(SERVICE, client.compute_is_ready, _START_SECONDS)
@@ -165,14 +170,14 @@ def _bring_up(lab: Lab, processes: Processes, arguments: Any, say: Teller) -> No
     print(first_server.present(client, image_id, flavors["m1.tiny"], lab_logins.CLOUD, say), flush=True)
 
 
-def _start(lab: Lab, processes: Processes, virt_type: str, uri: str, say: Teller) -> None:
+def _start(lab: Lab, processes: Processes, files: list[Path], say: Teller) -> None:
     """The all-in-one process; a running one is left alone."""
     if processes.running(SERVICE) is not None:
         say("the cloud runs already")
         return
-    lab_files.write_configuration(lab, virt_type, uri)
     say("starting the cloud")
-    command = [sys.executable, "-m", "kilonova.services.all_in_one", "--config-file", str(lab.configuration)]
+    command = [sys.executable, "-m", "kilonova.services.all_in_one"]
+    command += [f"--config-file={file}" for file in files]
     processes.start(SERVICE, command)
     processes.wait(SERVICE, lambda: _listening(lab, 6080 + lab.offset), _START_SECONDS)
     say("the cloud answers")

@@ -58,8 +58,6 @@ class Terms:
     """Directory of pages; None serves none."""
     redirects: Mapping[str, str] = field(default_factory=dict)
     """Old names of pages."""
-    mounts: Mapping[str, Path] = field(default_factory=dict)
-    """Path prefix → directory, besides ``web``."""
     opening: Opening | None = None
     allowed_origins: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
@@ -164,15 +162,6 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
             self.wfile.write(page if self.command == "GET" else b"")
             return False
         return True
-
-    def translate_path(self, path: str) -> str:
-        """The file of a path; some paths are of other directories than ``web``."""
-        terms = self.server.terms
-        self.directory = str(terms.web)
-        for prefix, folder in terms.mounts.items():
-            if path.startswith(prefix):
-                self.directory, path = str(folder), path[len(prefix) - 1 :]
-        return super().translate_path(path)
 
     def end_headers(self) -> None:
         """A page's address holds a token, which is nobody else's business."""

@@ -4,7 +4,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kilonova.console.listener import ConsoleListener, Opening, Terms
@@ -41,8 +41,6 @@ class Face:
     web: Path
     redirects: Mapping[str, str]
     """Old names of pages."""
-    mounts: Mapping[str, Path] = field(default_factory=dict)
-    """Path prefix → directory, besides ``web``."""
     opening: Opening | None = None
 
 
@@ -56,7 +54,6 @@ class ConsoleProxy:
             redeem=redeem,
             web=face.web,
             redirects=face.redirects,
-            mounts=face.mounts,
             opening=face.opening,
             allowed_origins=tuple(options.console.allowed_origins),
             tls=tls_context(options.listener, options.console),

@@ -8,8 +8,6 @@ from kilonova.console.target import Redeem
 from kilonova.kit.clock import Clock
 
 _PAGES = Path(__file__).with_name("pages")
-_TERMINAL = Path("/usr/share/javascript/xterm")
-"""Debian's package libjs-xterm. The page says so where it is missing; other clients need no page."""
 
 
 class SerialProxy(ConsoleProxy):
@@ -22,6 +20,5 @@ class SerialProxy(ConsoleProxy):
             port=options.serial.serialproxy_port,
             web=_PAGES,
             redirects={},
-            mounts={"/xterm/": _TERMINAL},
         )
         super().__init__(face, options, redeem, clock)

@@ -251,7 +251,7 @@ class AllInOne:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="kilonova-all-in-one", description="The whole cloud in one process.")
-    parser.add_argument("--config-file", required=True, help="the configuration that `kilonova up` wrote")
+    parser.add_argument("--config-file", required=True, action="append", help="what `kilonova up` wrote, and more")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("alembic", "keystonemiddleware"):
@@ -260,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: enough.set())
     try:
-        cloud = AllInOne(load("kilonova", ["--config-file", arguments.config_file]))
+        cloud = AllInOne(load("kilonova", [f"--config-file={file}" for file in arguments.config_file]))
         cloud.start()
     except KilonovaError as error:
         sys.stderr.write(f"kilonova: {error}\n")

@@ -43,6 +43,7 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
         DriverOptions,
         GuestDisplayOptions,
         ImageCacheOptions,
+        ImageRules,
         LibvirtOptions,
         SerialOptions,
         SpiceOptions,
@@ -62,6 +63,7 @@ def _libvirt(configuration: Configuration, options: ProcessOptions, images: Imag
             image_cache=configuration.section(ImageCacheOptions),
             spice=configuration.section(SpiceOptions),
             serial=configuration.section(SerialOptions),
+            image_rules=configuration.section(ImageRules),
         ),
         images,
     )

@@ -427,7 +427,7 @@ def test_images_under_a_disk_are_never_pruned(libvirt_world: World) -> None:
     driver.reboot(spec, hard=True, timeout=0)  # from here on it names the server's own image
     driver.cache.prune(set(), -1.0)
     unused = rescue_image(libvirt_world)
-    driver.storage.fetch(unused, quiet)
+    driver.storage.fetch(spec, unused, quiet)
     options = replace(driver.options.image_cache, remove_unused_original_minimum_age_seconds=-1)
     driver.options = replace(driver.options, image_cache=options)
     assert [name.partition(".")[0] for name in driver.prune_images()] == [unused.id]

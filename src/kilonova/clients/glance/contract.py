@@ -27,6 +27,12 @@ class ImageCorrupt(Unavailable):
     template = "The data of image {image_id} arrived damaged: {algorithm} is {found}, Glance says {expected}"
 
 
+class ImageTooLong(Unavailable):
+    """More comes than Glance said: the disk it would fill is everybody's."""
+
+    template = "Image {image_id} has more data than the {size} bytes that Glance says"
+
+
 class ImageNotQueued(Conflict):
     """Data can be uploaded once."""
 
@@ -63,7 +69,7 @@ class Glance(Protocol):
         """False when there was none. Raises Forbidden for a protected image."""
 
     def download(self, image_id: str, target: Path) -> None:
-        """As the service: the verified data, put in place at once. Raises ImageHasNoData, ImageCorrupt."""
+        """As the service: verified data, put in place at once. Raises ImageHasNoData, ImageCorrupt, ImageTooLong."""
 
     def upload(self, image_id: str, source: Path, disk_format: str) -> None:
         """As the service: the data of a queued image; done already is fine. Raises ImageNotQueued."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kilonova.clients.glance.contract import ImageCorrupt, ImageHasNoData, ImageNotFound, ImageNotQueued
+from kilonova.clients.glance.contract import ImageCorrupt, ImageHasNoData, ImageNotFound, ImageNotQueued, ImageTooLong
 from kilonova.clients.glance.facts import Image, NewImage
 from kilonova.clients.keystone.errors import RemoteConflict, RemoteNotFound
 from kilonova.clients.keystone.neighbour import Answer, Neighbour, Request
@@ -118,7 +118,7 @@ class HttpGlance:
 
 
 def save(image: Image, chunks: Iterable[bytes], target: Path) -> None:
-    """Write, verify, and only then give the file its name. Raises ImageCorrupt."""
+    """Write no more than Glance said, verify, then give the file its name. Raises ImageCorrupt, ImageTooLong."""
     algorithm, expected = (image.hash_algo, image.hash_value) if image.hash_value else ("md5", image.checksum)
     digest = hashlib.new(algorithm or "sha512", usedforsecurity=False)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -127,6 +127,8 @@ def save(image: Image, chunks: Iterable[bytes], target: Path) -> None:
         with os.fdopen(descriptor, "wb") as file:
             for chunk in chunks:
                 digest.update(chunk)
+                if image.size and file.tell() + len(chunk) > image.size:
+                    raise ImageTooLong(image_id=image.id, size=image.size)
                 file.write(chunk)
         if expected is not None and digest.hexdigest() != expected:
             raise ImageCorrupt(image_id=image.id, algorithm=digest.name, found=digest.hexdigest(), expected=expected)

@@ -10,7 +10,7 @@ from uuid import UUID
 from kilonova.hypervisor.contracts import GuestMissing, GuestSpec, ImageFacts, InvalidImage, Progress
 from kilonova.hypervisor.libvirt.builders.plan import DiskFile, is_stable
 from kilonova.hypervisor.libvirt.images import config_drive
-from kilonova.hypervisor.libvirt.images.cache import CachedImage, ImageCache
+from kilonova.hypervisor.libvirt.images.cache import ImageCache
 from kilonova.hypervisor.libvirt.images.tools import DiskTool
 from kilonova.hypervisor.libvirt.options import DriverOptions
 
@@ -194,18 +194,18 @@ class Storage:
         folder.end_rescue()
         return self._fill(folder, spec, progress)
 
-    def make_rescue(self, folder: GuestFolder, image: ImageFacts, progress: Progress) -> None:
+    def make_rescue(self, folder: GuestFolder, spec: GuestSpec, image: ImageFacts, progress: Progress) -> None:
         """The disk (and kernel) that a guest is rescued from: flat, so that nothing in the cache need outlive it."""
-        cached = self._cache.get(image, progress)
+        cached = self._cache.get(image, progress, limit=_room(spec))
         progress("making the rescue disk")
         folder.end_rescue()
         self._tool.convert(cached.path, cached.format, folder.rescue, "raw")
         self._kernel(image.properties, folder.rescue_kernel, folder.rescue_ramdisk)
 
-    def fetch(self, image: ImageFacts | None, progress: Progress) -> None:
+    def fetch(self, spec: GuestSpec, image: ImageFacts | None, progress: Progress) -> None:
         """Have an image at hand before anything is taken away for it. Raises InvalidImage."""
         if image is not None:
-            self._cache.get(image, progress)
+            self._cache.get(image, progress, limit=_room(spec))
 
     def _fill(self, folder: GuestFolder, spec: GuestSpec, progress: Progress) -> GuestFolder:
         folder.path.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -232,8 +232,8 @@ class Storage:
         if 0 < spec.root_gb < spec.image.min_disk_gb:
             reason = f"it needs {spec.image.min_disk_gb} GiB, the root disk has {spec.root_gb}"
             raise InvalidImage(image_id=spec.image.id, reason=reason)
-        cached = self._cache.get(spec.image, progress)
-        size = _root_size(spec, spec.image.id, cached)
+        cached = self._cache.get(spec.image, progress, limit=_room(spec))
+        size = _room(spec) or cached.virtual_size
         progress("making the root disk")
         if flat:
             self._tool.convert(cached.path, cached.format, folder.root, "raw")
@@ -256,12 +256,6 @@ class Storage:
                 shutil.copyfile(self._cache.blob(properties[name]), path)
 
 
-def _root_size(spec: GuestSpec, image_id: str, cached: CachedImage) -> int:
-    """Bytes of the root disk. Raises InvalidImage when the image is bigger than the flavor's disk."""
-    if spec.root_gb == 0:
-        return cached.virtual_size
-    wanted = spec.root_gb * _GIB
-    if cached.virtual_size > wanted:
-        reason = f"its disk of {cached.virtual_size} bytes does not fit a root disk of {spec.root_gb} GiB"
-        raise InvalidImage(image_id=image_id, reason=reason)
-    return wanted
+def _room(spec: GuestSpec) -> int | None:
+    """Bytes of the root disk; None where it is as big as its image."""
+    return spec.root_gb * _GIB or None

@@ -47,7 +47,13 @@ class Ground:
         )
         self.clock: Clock = clock or SystemClock()
         self.connection = Connection(options.uri, options.host)
-        self.cache = ImageCache(options.base, images, self.tool, force_raw=options.storage.force_raw_images)
+        self.cache = ImageCache(
+            options.base,
+            images,
+            self.tool,
+            force_raw=options.storage.force_raw_images,
+            vmdk=options.image_rules.vmdk_allowed_types,
+        )
         self.storage = Storage(options, self.cache, self.tool)
         self.shares = Shares(options.mounts, mounter or NfsMounter(options.host))
         self.locks = KeyedLocks()

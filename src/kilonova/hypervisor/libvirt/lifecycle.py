@@ -34,7 +34,7 @@ class Lifecycle(Ground):
             return state
 
     def rebuild(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestState:
-        self.storage.fetch(None if spec.boots_from_volume else spec.image, progress)
+        self.storage.fetch(spec, None if spec.boots_from_volume else spec.image, progress)
         with self.locks.hold(spec.uuid):
             domain = self.find(spec.uuid)
             if domain is not None:

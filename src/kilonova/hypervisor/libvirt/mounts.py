@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from kilonova.hypervisor.contracts import GuestSpec, HypervisorFailed
 
@@ -61,7 +62,7 @@ class Shares:
 
     def unmount(self, uuid: str) -> None:
         """All shares of a guest that is off; none is fine."""
-        folder = self._folder / uuid
+        folder = self._folder / str(UUID(uuid))
         if not folder.is_dir():
             return
         for target in folder.iterdir():
@@ -71,5 +72,5 @@ class Shares:
 
 
 def share_path(folder: Path, uuid: str, share_id: str) -> Path:
-    """Where a guest's share is mounted."""
-    return folder / uuid / share_id
+    """Where a guest's share is mounted. Raises ValueError for what are no UUIDs."""
+    return folder / str(UUID(uuid)) / str(UUID(share_id))

@@ -114,6 +114,14 @@ class ImageCacheOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageRules:
+    """The part of section ``[compute]`` that is about images."""
+
+    GROUP: ClassVar[str] = "compute"
+    vmdk_allowed_types: list[str] = opt(["streamOptimized", "monolithicSparse"], "kinds of VMDK that guests start from")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DriverOptions:
     """All sections the driver reads, and the host it runs on."""
 
@@ -129,6 +137,7 @@ class DriverOptions:
     image_cache: ImageCacheOptions = ImageCacheOptions()
     spice: SpiceOptions = SpiceOptions()
     serial: SerialOptions = SerialOptions()
+    image_rules: ImageRules = ImageRules()
 
     @property
     def uri(self) -> str:

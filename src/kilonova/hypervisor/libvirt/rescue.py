@@ -10,10 +10,10 @@ class Rescuer(Ground):
     def rescue(self, spec: GuestSpec, image: ImageFacts, progress: Progress) -> GuestState:
         folder = self.storage.folder(spec.uuid)
         self.power_of(self.find(spec.uuid), folder, spec.uuid)
-        self.storage.fetch(image, progress)
+        self.storage.fetch(spec, image, progress)
         with self.locks.hold(spec.uuid):
             self._put_out(spec.uuid)
-            self.storage.make_rescue(folder, image, progress)
+            self.storage.make_rescue(folder, spec, image, progress)
             self.storage.refresh_config_drive(folder, spec)
             domain = self.define(spec, folder, rescue=image)
             domain.start()

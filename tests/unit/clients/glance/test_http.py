@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kilonova.clients.glance.contract import ImageCorrupt, ImageNotFound, ImageNotQueued
+from kilonova.clients.glance.contract import ImageCorrupt, ImageNotFound, ImageNotQueued, ImageTooLong
 from kilonova.clients.glance.facts import NewImage
 from kilonova.clients.glance.http import HttpGlance, body_of, image_of
 from kilonova.clients.keystone.neighbours import neighbour
@@ -74,6 +74,14 @@ def test_damaged_data_never_gets_the_name(tmp_path: Path) -> None:
     app = ScriptedApp(Told(200, ROW), Told(200, b"evil"))
 
     with pytest.raises(ImageCorrupt, match="sha512"):
+        to(app).download("i1", tmp_path / "disk")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_without_end_is_not_written(tmp_path: Path) -> None:
+    app = ScriptedApp(Told(200, {**ROW, "size": 4}), Told(200, b"good" * 1000))
+
+    with pytest.raises(ImageTooLong, match="more data than the 4 bytes"):
         to(app).download("i1", tmp_path / "disk")
     assert list(tmp_path.iterdir()) == []
 

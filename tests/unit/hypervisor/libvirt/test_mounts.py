@@ -6,6 +6,7 @@ from kilonova.hypervisor.contracts import GuestShare, GuestSpec, HypervisorFaile
 from kilonova.hypervisor.libvirt.mounts import NfsMounter, Shares
 
 UUID = "7d0f3bd1-0000-4000-8000-000000000001"
+A, B = (f"7d0f3bd1-0000-4000-8000-00000000000{n}" for n in "ab")
 
 
 class Directories:
@@ -20,7 +21,7 @@ class Directories:
 
 def test_a_guests_shares_come_and_go_as_often_as_asked(tmp_path: Path) -> None:
     shares = Shares(tmp_path / "mnt", Directories())
-    wanted = tuple(GuestShare(share_id=name, tag=name, export=f"192.0.2.50:/{name}") for name in ("a", "b"))
+    wanted = tuple(GuestShare(share_id=name, tag=name, export=f"192.0.2.50:/{name}") for name in (A, B))
     spec = GuestSpec(
         uuid=UUID,
         name="i",
@@ -35,7 +36,7 @@ def test_a_guests_shares_come_and_go_as_often_as_asked(tmp_path: Path) -> None:
     )
     for _time in range(2):
         shares.mount(spec)
-    assert [(shares.path(UUID, n) / "export").read_text() for n in "ab"] == ["192.0.2.50:/a", "192.0.2.50:/b"]
+    assert [(shares.path(UUID, n) / "export").read_text() for n in (A, B)] == [f"192.0.2.50:/{n}" for n in (A, B)]
     for _time in range(2):
         shares.unmount(UUID)
     assert list((tmp_path / "mnt").iterdir()) == []
@@ -46,3 +47,11 @@ def test_what_cannot_be_mounted_is_told(tmp_path: Path) -> None:
     mounter.unmount(tmp_path)
     with pytest.raises(HypervisorFailed, match="host1"):
         mounter.mount("nowhere", tmp_path / "missing")
+
+
+@pytest.mark.parametrize("evil", ["../../etc", "..", "", "/etc", "a"])
+def test_ids_that_are_paths_are_refused(tmp_path: Path, evil: str) -> None:
+    shares = Shares(tmp_path / "mnt", Directories())
+    for call in (lambda: shares.path(UUID, evil), lambda: shares.path(evil, UUID), lambda: shares.unmount(evil)):
+        with pytest.raises(ValueError, match="UUID"):
+            call()

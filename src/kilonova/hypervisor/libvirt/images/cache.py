@@ -9,26 +9,26 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from uuid import UUID
 
 from kilonova.hypervisor.contracts import ImageFacts, Images, InvalidImage, Progress
-from kilonova.hypervisor.libvirt.images.inspect import (
-    DISK_FORMATS,
-    HEADER_BYTES,
-    SAFE_VMDK,
-    objection,
-)
+from kilonova.hypervisor.libvirt.images.inspect import DISK_FORMATS, objection
 from kilonova.hypervisor.libvirt.images.tools import DiskTool, ImageInfo
 
 LOG = logging.getLogger(__name__)
 _PART = ".part"
+_NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
+
+
+class ImageTooBig(InvalidImage):
+    """For this one guest; another may have room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,34 +48,42 @@ class ImageCache:
     Files are ``<image id>.<format>``; whatever ends in ``.part`` is half made and is made anew.
     """
 
-    def __init__(self, folder: Path, images: Images, tool: DiskTool, *, force_raw: bool) -> None:
+    def __init__(self, folder: Path, images: Images, tool: DiskTool, *, force_raw: bool, vmdk: Collection[str]) -> None:
         self._folder = folder
         self._images = images
         self._tool = tool
         self._force_raw = force_raw
+        self._vmdk = vmdk
         self._lock = threading.Lock()
         self._running: dict[str, Future[CachedImage]] = {}
 
-    def get(self, image: ImageFacts, progress: Progress) -> CachedImage:
+    def get(self, image: ImageFacts, progress: Progress, *, limit: int | None = None) -> CachedImage:
         """The image, fetched if need be; whoever asks for one that is being fetched waits for that.
 
+        ``limit``: bytes of the disk that it is for. A small file may hold a disk as big as all hosts together, so this
+        is looked at before anything is unpacked.
         Raises InvalidImage for one that must not be used, NotFound when Glance has no data.
         """
+        if _NAME.fullmatch(image.id) is None:
+            raise InvalidImage(image_id=image.id, reason="its id is no file name")
         mine: Future[CachedImage] = Future()
         with self._lock:
             running = self._running.setdefault(image.id, mine)
         if running is not mine:
             progress("waiting for the image, which another guest is fetching")
-            return running.result()
+            try:
+                return _fitting(running.result(), image, limit)
+            except ImageTooBig:  # perhaps for the other guest only
+                return self.get(image, progress, limit=limit)
         try:
-            found = self._present(image) or self._fetch(image, progress)
+            found = self._present(image) or self._fetch(image, progress, limit)
         except BaseException as error:
             self._finish(image.id)
             mine.set_exception(error)
             raise
         self._finish(image.id)
         mine.set_result(found)
-        return found
+        return _fitting(found, image, limit)
 
     def _finish(self, image_id: str) -> None:
         with self._lock:
@@ -110,24 +118,23 @@ class ImageCache:
                 return CachedImage(path=path, format=fmt, virtual_size=size)
         return None
 
-    def _fetch(self, image: ImageFacts, progress: Progress) -> CachedImage:
+    def _fetch(self, image: ImageFacts, progress: Progress, limit: int | None) -> CachedImage:
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         fetched = self._folder / f"{image.id}.download{_PART}"
         try:
             progress("downloading the image")
             self._images.download(image.id, fetched)
             info = self._check(image, fetched)
+            _judge_size(info.virtual_size, image, limit)
             return self._keep(image, fetched, info, progress)
         finally:
             fetched.unlink(missing_ok=True)
 
     def _check(self, image: ImageFacts, fetched: Path) -> ImageInfo:
-        with fetched.open("rb") as stream:
-            header = stream.read(HEADER_BYTES)
-            reason = objection(image.disk_format, header) or _damage(image, stream)
+        reason = objection(image.disk_format, fetched) or _damage(image, fetched)
         if reason is None:
             info = self._tool.info(fetched, DISK_FORMATS[image.disk_format])
-            reason = _second_objection(info)
+            reason = _second_objection(info, self._vmdk)
             if reason is None:
                 return info
         raise InvalidImage(image_id=image.id, reason=reason)
@@ -164,22 +171,32 @@ class ImageCache:
         return tuple(deleted)
 
 
-def _damage(image: ImageFacts, stream: BufferedReader) -> str | None:
+def _judge_size(size: int, image: ImageFacts, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise ImageTooBig(image_id=image.id, reason=f"its disk of {size} bytes does not fit one of {limit}")
+
+
+def _fitting(found: CachedImage, image: ImageFacts, limit: int | None) -> CachedImage:
+    _judge_size(found.virtual_size, image, limit)
+    return found
+
+
+def _damage(image: ImageFacts, fetched: Path) -> str | None:
     """Compare with the hash Glance keeps; an algorithm this Python lacks cannot be compared."""
     algorithm, _, wanted = (image.checksum or "").partition(":")
     if algorithm not in hashlib.algorithms_available:
         return None
-    stream.seek(0)
-    found = hashlib.file_digest(stream, algorithm).hexdigest()
+    with fetched.open("rb") as stream:
+        found = hashlib.file_digest(stream, algorithm).hexdigest()
     return None if found == wanted else f"its {algorithm} is {found}, Glance says {wanted}"
 
 
-def _second_objection(info: ImageInfo) -> str | None:
+def _second_objection(info: ImageInfo, vmdk: Collection[str]) -> str | None:
     """What the format's own reader found, past the first header."""
     if info.backing_file:
         return "it has a backing file"
     if info.data_file:
         return "it has an external data file"
-    if info.format == "vmdk" and info.vmdk_kind not in SAFE_VMDK:
-        return f"VMDK of kind {info.vmdk_kind} is not one file"
+    if info.format == "vmdk" and info.vmdk_kind not in vmdk:
+        return f"VMDK of kind {info.vmdk_kind} is not among [compute] vmdk_allowed_types"
     return None

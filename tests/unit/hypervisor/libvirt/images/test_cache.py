@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kilonova.hypervisor.contracts import HypervisorFailed, ImageFacts, InvalidImage
-from kilonova.hypervisor.libvirt.images.cache import ImageCache
+from kilonova.hypervisor.libvirt.images.cache import ImageCache, ImageTooBig
 from kilonova.hypervisor.libvirt.images.tools import ImageInfo
 from kilonova.kit.errors import NotFound
 
@@ -77,7 +77,7 @@ def facts(image_id: str = "i", disk_format: str = "qcow2", checksum: str | None 
 
 
 def cache(folder: Path, source: Source, tool: Tool | None = None, *, force_raw: bool = True) -> ImageCache:
-    return ImageCache(folder / "_base", source, tool or Tool(), force_raw=force_raw)
+    return ImageCache(folder / "_base", source, tool or Tool(), force_raw=force_raw, vmdk=["monolithicSparse"])
 
 
 def names(folder: Path) -> list[str]:
@@ -184,6 +184,33 @@ def test_a_kernel_is_kept_as_it_is(tmp_path: Path) -> None:
 def test_a_kernel_id_that_is_a_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidImage, match="UUID"):
         cache(tmp_path, Source({})).blob("../../etc/shadow")
+
+
+@pytest.mark.parametrize("evil", ["../x", "a/b", "..", "", "a\0b", "x" * 65, "."])
+def test_an_id_that_is_a_path_is_refused(tmp_path: Path, evil: str) -> None:
+    with pytest.raises(InvalidImage, match="no file name"):
+        cache(tmp_path, Source({evil: QCOW2})).get(facts(evil), quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_waits_with_more_room_is_not_refused_for_the_first_ones_lack_of_it(tmp_path: Path) -> None:
+    source = Source({"i": QCOW2}, wait=threading.Event())
+    made, begun, waiting = cache(tmp_path, source), threading.Event(), threading.Event()
+
+    def told(text: str) -> None:
+        (waiting if text.startswith("waiting") else begun).set()
+
+    with ThreadPoolExecutor(2) as pool:
+        small = pool.submit(made.get, facts(), told, limit=4095)
+        assert begun.wait(10)
+        large = pool.submit(made.get, facts(), told, limit=4096)
+        assert waiting.wait(10)
+        assert source.wait
+        source.wait.set()
+        assert isinstance(small.exception(), ImageTooBig)
+        assert large.result().virtual_size == 4096
+    with pytest.raises(ImageTooBig, match="4096 bytes does not fit one of 4095"):
+        made.get(facts(), quiet, limit=4095)
 
 
 def test_old_images_nobody_uses_go(tmp_path: Path) -> None:
