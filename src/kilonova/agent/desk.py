@@ -16,7 +16,7 @@ from typing import Any
 from kilonova.agent import moves
 from kilonova.agent.moves import Tell, say
 from kilonova.hypervisor import contracts
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.errors import Conflict, Invalid, Unavailable, Unsupported
 
 LOG = logging.getLogger(__name__)
@@ -151,17 +151,18 @@ class Desk:
             guest = _guest(arguments)
             before, self._last[guest] = self._last.get(guest), future
         future.add_done_callback(lambda done: self._passed(guest, done))
+        start = logs.inheriting(self._start)
         if before is None:
-            self._start(future, work, arguments)
+            start(future, work, arguments)
         else:
-            before.add_done_callback(lambda _done: self._start(future, work, arguments))
+            before.add_done_callback(lambda _done: start(future, work, arguments))
         return future
 
     def _start(
         self, future: "Future[Any]", work: Callable[[Mapping[str, Any]], Any], arguments: Mapping[str, Any]
     ) -> None:
         try:
-            self._pool.submit(_fulfil, future, work, arguments)
+            self._pool.submit(logs.inheriting(_fulfil), future, work, arguments)
         except RuntimeError as error:  # the agent is stopping; the conductor will ask the next one
             future.set_exception(Stopping(f"This compute service is stopping: {error}"))
 

@@ -155,6 +155,7 @@ def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Applica
             auth=auth,
             policy=policy,
             versioning=VERSIONING,
+            subject="server_id",
             request_id_headers=("X-OpenStack-Request-ID", "X-Compute-Request-ID"),
             wrong_method=404,
             rewrite=paths.rewrite,

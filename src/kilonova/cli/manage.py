@@ -119,8 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         configuration = load(PROGRAM, [*files, *folders])
         if arguments.debug:
-            configuration.override(logs.LogOptions, {"debug": True})
-            logs.set_up(configuration, PROGRAM)
+            logs.set_up(configuration, PROGRAM, {"debug": True})
         run: _Command = arguments.run
         return run(configuration, arguments)
     except KilonovaError as error:

@@ -160,7 +160,14 @@ class Configuration:
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
         """Register options that a library declares itself, as oslo.config objects."""
-        self.oslo.register_opts(list(options), group=group)
+        self.oslo.register_opts(list(options), group=None if group == "DEFAULT" else group)
+
+    def reread(self) -> None:
+        """Take over from the files what may change while a process runs (``mutable``). Raises BadConfiguration."""
+        try:
+            self.oslo.mutate_config_files()
+        except cfg.Error as error:
+            raise BadConfiguration(reason=" ".join(str(error).split())) from error
 
     def _files(self) -> Sequence[Mapping[str, Any]]:
         namespace = self.oslo._namespace  # noqa: SLF001  # oslo.config has no public view of unregistered options

@@ -171,8 +171,13 @@ class Journal:
             self.ring(cell_id, operation_id)
 
     def _run(self, work: Work, verb: Verb) -> float | None:
-        with logs.working_for(work.operation["request_id"]):
-            return self._worked(work, verb)
+        row = work.operation
+        about = {"user": row["user_id"], "project": row["project_id"], "server": work.uuid, "operation": work.id}
+        with logs.working_for(request_id=row["request_id"], **about):
+            LOG.info("%s %s", verb.name, "goes on" if work.resumed else "begins")
+            again = self._worked(work, verb)
+            LOG.info("%s %s", verb.name, "has ended" if again is None else "waits")
+            return again
 
     def _worked(self, work: Work, verb: Verb) -> float | None:
         """Run the verb and record how it ended; returns seconds after which to look again."""

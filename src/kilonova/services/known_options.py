@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 from kilonova.clients.keystone.neighbours import TITLES, RetryOptions
+from kilonova.kit import logs
 from kilonova.kit.options import Configuration, declared, unknown
 from kilonova.kit.sessions import EndpointOptions
 
@@ -24,7 +25,6 @@ _MODULES = (
     "hypervisor.libvirt.options",
     "kit.db.engine",
     "kit.http.cors",
-    "kit.logs",
     "kit.policy",
     "kit.sessions",
     "metadata.options",
@@ -44,18 +44,6 @@ _LIBRARIES = frozenset(
         "rpc_conn_pool_size",
         "rpc_ping_enabled",
         "rpc_response_timeout",
-        # oslo.log: what it would change of our logs is fixed
-        "log_config_append",
-        "log_date_format",
-        "logging_context_format_string",
-        "logging_debug_format_suffix",
-        "logging_default_format_string",
-        "logging_exception_prefix",
-        "logging_user_identity_format",
-        "publish_errors",
-        "use_journal",
-        "use_syslog",
-        "watch_log_file",
     }
 )
 """Of ``[DEFAULT]``: read by libraries, or so usual in deployments that a warning would tell nobody anything."""
@@ -99,6 +87,7 @@ def unknown_options(configuration: Configuration) -> list[str]:
     """``[section] option`` of everything in the files that has no effect here."""
     from kilonova.kit.db.engine import DatabaseOptions  # noqa: PLC0415  # see warn_aside
 
+    logs.register(configuration)
     elsewhere = [("api_database", DatabaseOptions), ("neutron", RetryOptions), ("cinder", RetryOptions)]
     elsewhere += [(section, EndpointOptions) for section in TITLES]
     elsewhere.append(("vendordata_dynamic_auth", EndpointOptions))

@@ -19,6 +19,7 @@ from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, serve_workers
 from kilonova.kit.options import Configuration, load, warn_unknown
+from kilonova.kit.reload import by_signal
 from kilonova.placement.api.app import DEFAULT_PORT, build
 from kilonova.placement.api.options import KNOWN, PlacementDatabaseOptions
 
@@ -86,6 +87,7 @@ def _serve(server: ThreadedServer) -> None:
     enough = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: enough.set())
+    by_signal()
     server.start()
     enough.wait()
     server.stop()

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 from kilonova.kit import logs
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.options import Configuration, load, opt
+from kilonova.kit.reload import by_signal
 from kilonova.services import known_options
 
 LOG = logging.getLogger(__name__)
@@ -47,8 +48,7 @@ def configured(program: str, argv: Sequence[str] | None) -> Configuration:
     parser.add_argument("--log-dir", "--logdir")
     own, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     configuration = load(program, rest)
-    configuration.override(logs.LogOptions, {k: v for k, v in vars(own).items() if v is not None})
-    logs.set_up(configuration, program)
+    logs.set_up(configuration, program, {k: v for k, v in vars(own).items() if v is not None})
     return configuration
 
 
@@ -78,7 +78,8 @@ def refuse(program: str, error: KilonovaError) -> int:
 
 
 def _signals() -> threading.Event:
-    """Set by the first signal; a second one ends the process at once."""
+    """Set by the first signal to stop; a second one ends the process at once. SIGHUP reloads."""
+    by_signal()
     enough = threading.Event()
 
     def stop(number: int, _frame: object) -> None:

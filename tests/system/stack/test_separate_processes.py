@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +109,39 @@ def test_the_compute_service_opens_no_database(deployment: Deployment) -> None:
     peers = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     mine = [row[2] for row in peers if f"socket:[{row[9]}]" in inodes]
     assert not [peer for peer in mine if peer.endswith(f":{13306:04X}")]
+
+
+def test_one_grep_finds_a_request_in_every_service(openstack: Ask, ground: None, deployment: Deployment) -> None:
+    made = boot(openstack, "separate3")
+    [request] = {row["Request ID"] for row in openstack("server", "event", "list", made["id"])}
+    openstack("server", "delete", made["id"])
+    found = {name for name in deployment.running if request in deployment.log(name)}
+    assert {"api", "placement", "compute"} <= found
+    assert found & {"conductor", "scheduler"}
+    told = [line for name in ("conductor", "scheduler") for line in deployment.log(name).splitlines()]
+    assert any(request in line and f"[instance: {made['id']}] [operation: " in line for line in told)
+
+
+def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment) -> None:
+    words = [sys.executable, "-m", "kilonova.cli.kilonova", "doctor", "--json", "--role", "controller"]
+    done = subprocess.run(
+        [*words, "--config-file", str(deployment.configuration)], capture_output=True, text=True, check=False
+    )
+    checks = json.loads(done.stdout)["checks"]
+    wrong = {check["name"]: check["result"] for check in checks if check["result"] != "success"}
+    # Neighbours are there or not as the companion services were started; nobody has mapped the hosts.
+    assert wrong.keys() <= {"Neutron", "Cinder", "Cells"}, wrong
+    groups = {check["group"] for check in checks}
+    assert groups == {"configuration", "databases", "broker", "neighbours", "host", "clock", "certificates"}
+
+
+def test_every_process_reloads(deployment: Deployment, openstack: Ask) -> None:
+    for name in deployment.running:
+        deployment.running[name].send_signal(signal.SIGHUP)
+    for name in ("conductor", "scheduler", "compute"):
+        until(f"{name} to read again", lambda: "Read again: logs" in deployment.log(name))  # noqa: B023  # at once
+    until("the API", lambda: openstack("flavor", "list"))
+    assert [name for name, process in deployment.running.items() if process.poll() is not None] == []
 
 
 def test_every_process_stops_cleanly(deployment: Deployment, openstack: Ask) -> None:

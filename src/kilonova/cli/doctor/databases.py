@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from kilonova.cli.doctor.contract import Finding, Patient, broken
+from kilonova.cli.doctor.contract import Finding, Patient, broken, doubtful
 from kilonova.kit import logs
 from kilonova.kit.clock import stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
@@ -87,7 +87,7 @@ def _cell(patient: Patient, name: str, options: DatabaseOptions, known: set[str]
     yield Finding("Conductors", words) if alive else broken("Conductors", words, "start nova-conductor")
     if unmapped and not patient.is_lab:
         listed = ", ".join(sorted(unmapped))
-        yield broken("Cells", f"hosts of {name} that are not mapped: {listed}", "nova-manage cell_v2 discover_hosts")
+        yield doubtful("Cells", f"hosts of {name} that are not mapped: {listed}", "nova-manage cell_v2 discover_hosts")
 
 
 def _revision(options: DatabaseOptions, schema: Schema, where: str, command: str) -> Finding:

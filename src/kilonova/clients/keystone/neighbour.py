@@ -20,7 +20,7 @@ from urllib3.exceptions import NewConnectionError
 
 from kilonova.clients.keystone.errors import BadCredentials, NeighbourDown, NoEndpoint, translate
 from kilonova.clients.keystone.location import Location, bare
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
 from kilonova.kit.errors import KilonovaError
@@ -260,8 +260,9 @@ class Neighbour:
         headers = CaseInsensitiveDict(
             {"Accept": "application/json", "User-Agent": "kilonova", **self._identity(request)}
         )
-        if request.context is not None:
-            headers["X-OpenStack-Request-ID"] = request.context.request_id
+        request_id = request.context.request_id if request.context is not None else logs.facts().get("request_id")
+        if request_id:
+            headers["X-OpenStack-Request-ID"] = request_id
         body = request.body
         if hasattr(body, "seek"):
             headers["Content-Length"] = str(body.seek(0, 2))

@@ -7,6 +7,7 @@ Every error leaves as the service's own error document, with a request id, and n
 import contextlib
 import logging
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, cast
@@ -23,6 +24,8 @@ from kilonova.kit.http.versions import Version, Versioning
 
 LOG = logging.getLogger(__name__)
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_UUID = re.compile(r"[0-9a-f-]{32,36}")
 _REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
 _PIECE = 1 << 16
 _UNVERSIONED: Version = (0, 0)
@@ -76,6 +79,8 @@ class Service:
     cors: Cors | None = None
     """What pages of other origins may do; None: nothing."""
     reply_headers: tuple[tuple[str, str], ...] = field(default=())
+    subject: str = ""
+    """The path's parameter that names the server which a request is about, for logs."""
 
 
 class Application:
@@ -144,19 +149,33 @@ class _Exchange:
         self.resp = resp
         self.endpoints = endpoints
         self.version: Version | None = None
+        self.status = 0
+        self.endpoint = endpoints[0] if endpoints else _NOWHERE
         inbound = req.get_header("X-OpenStack-Request-ID") or ""
         self.inbound_id = inbound if _REQUEST_ID.fullmatch(inbound) else None
         self.request_id = new_request_id()
 
     def run(self, params: Mapping[str, str]) -> None:
         """Answer, whatever happens."""
-        logs.request_is(self.request_id)
+        before = logs.begin(request_id=self.request_id, global_request_id=self.inbound_id)
+        began = time.perf_counter()
         try:
             self._answer(params)
         except KilonovaError as error:
             self.fail(error)
         except Exception as error:  # noqa: BLE001  # the outermost frame: a bug must still answer
             self.crash(error)
+        finally:
+            self._answered(time.perf_counter() - began)
+            logs.end(before)
+
+    def _answered(self, seconds: float) -> None:
+        """Reads are told at debug level: they are many, and change nothing."""
+        level = logging.DEBUG if self.req.method in _READS else logging.INFO
+        if LOG.isEnabledFor(level):
+            action = f" {self.endpoint.action}" if self.endpoint.action else ""
+            told = (self.service.name, self.req.method, self.endpoint.path, action, self.status, seconds)
+            LOG.log(level, "%s: %s %s%s -> %s in %.3f s", *told)
 
     def fail(self, error: KilonovaError) -> None:
         """Reply with an error."""
@@ -191,6 +210,7 @@ class _Exchange:
         if public and self.service.versioning:
             self.version = self.service.versioning.minimum
         context = self._context(headers, public=public)
+        self._tell_who(context, params)
         if self.service.admit is not None and not public:
             self.service.admit(self.req.env, context)
         self.version = self._negotiate(headers)
@@ -198,9 +218,20 @@ class _Exchange:
         if not candidates:
             self._no_endpoint(call)
             return
-        endpoint = self._select(candidates, call)
+        self.endpoint = endpoint = self._select(candidates, call)
         self._check(endpoint, call)
         self._reply(endpoint, call, self.service.around(endpoint, call))
+
+    def _tell_who(self, context: Context, params: Mapping[str, str]) -> None:
+        subject = params.get(self.service.subject, "")
+        logs.add(
+            user=context.user_id,
+            project=context.project_id,
+            system_scope=context.system_scope,
+            user_domain=context.user_domain_id,
+            project_domain=context.project_domain_id,
+            server=subject if _UUID.fullmatch(subject) else None,
+        )
 
     def _head_as_get(self) -> list[Endpoint]:
         return [e for e in self.endpoints if e.method == "GET"] if self.req.method == "HEAD" else []
@@ -331,7 +362,7 @@ class _Exchange:
 
     def _send(self, status: int, content_type: str, body: bytes) -> None:
         resp = self.resp
-        resp.status = status
+        self.status = resp.status = status
         if body:
             resp.content_type = content_type
             resp.data = body
@@ -353,6 +384,7 @@ class _Exchange:
 
 
 _ANY = Endpoint(method="GET", path="/", handler=lambda _call: None)
+_NOWHERE = Endpoint(method="GET", path="(unknown path)", handler=lambda _call: None)
 
 
 def _headers(req: falcon.Request) -> dict[str, str]:

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.rpc.contract import Address, Handler, NoAnswer, Payload, unwrap, wrap_error
 
 LOG = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class _Server:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"bus-{address.topic}")
 
     def submit(self, method: str, data: bytes) -> "Future[bytes]":
-        return self._pool.submit(self._run, method, data)
+        return self._pool.submit(logs.inheriting(self._run), method, data)
 
     def _run(self, method: str, data: bytes) -> bytes:
         try:

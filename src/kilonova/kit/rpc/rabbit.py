@@ -12,7 +12,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kilonova.kit import codec
+from kilonova.kit import codec, logs
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, unwrap, wrap_error
 from kilonova.kit.threads_only import without_eventlet
@@ -62,13 +62,16 @@ class _Endpoint:
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
 
-    def deliver(self, _context: Any, name: str, data: str) -> str:
-        """One message in, one reply out."""
+    def deliver(self, context: Any, name: str, data: str) -> str:
+        """One message in, one reply out; the context is what it is about, for logs."""
+        before = logs.begin(**context)
         try:
             return codec.text({"result": self._handlers[name](codec.loads(data))})
         except Exception as error:  # every failure must reach the caller as a reply
             LOG.debug("%s failed", name, exc_info=True)
             return codec.text(wrap_error(error))
+        finally:
+            logs.end(before)
 
 
 class _Listener:
@@ -107,7 +110,7 @@ class RabbitBus:
         """Raises NoAnswer."""
         client = self._client(address).prepare(timeout=timeout, retry=_RETRIES, transport_options=_NOTICED)
         try:
-            reply = client.call({}, "deliver", name=method, data=codec.text(payload))
+            reply = client.call(logs.facts(), "deliver", name=method, data=codec.text(payload))
         except _UNANSWERED as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
@@ -116,7 +119,7 @@ class RabbitBus:
         """A broker that cannot be reached costs time, not the work: the journal's sweep finds it."""
         client = self._client(address).prepare(retry=_RETRIES)
         try:
-            client.cast({}, "deliver", name=method, data=codec.text(payload))
+            client.cast(logs.facts(), "deliver", name=method, data=codec.text(payload))
         except oslo_messaging.MessageDeliveryFailure as error:
             LOG.warning("Could not send %s to %s: %s", method, address.topic, error)
 

@@ -87,6 +87,7 @@ def build(
         versioning=VERSIONS,
         error_format=placement_format,
         cors=Cors(cors) if cors.allowed_origin else None,
+        subject="consumer_uuid",
         request_id_headers=("x-openstack-request-id",),
     )
     return Application(service)

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from kilonova.kit.db.engine import DatabaseOptions
 from kilonova.kit.http.cors import CorsOptions
-from kilonova.kit.logs import LogOptions
 from kilonova.kit.options import opt
 
 DATABASE_GROUP = "placement_database"
@@ -99,7 +98,6 @@ KNOWN: tuple[type, ...] = (
     IdleOptions,
     IdlePaths,
     IdleWorkarounds,
-    LogOptions,
     PlacementDatabaseOptions,
     PlacementOptions,
     PolicyOptions,
