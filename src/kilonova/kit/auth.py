@@ -3,13 +3,15 @@
 import dataclasses
 import hashlib
 import io
+import math
 import threading
 import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
@@ -27,6 +29,11 @@ _FIELDS = {
     "project_domain_id": "X-PROJECT-DOMAIN-ID",
     "system_scope": "OPENSTACK-SYSTEM-SCOPE",
 }
+T = TypeVar("T")
+_Key = tuple[str, str | None]
+"""A token, and the service token beside it."""
+_REFUSED_SECONDS = 10.0
+"""How long a refusal is remembered: a Keystone that lags behind its database may think otherwise soon."""
 _CACHE = "kilonova.token_cache"
 """Where the middleware finds the cache that the caller brings."""
 
@@ -175,13 +182,18 @@ def _expiry(environ: Mapping[str, Any]) -> float | None:
 
 
 class CachedAuth:
-    """Remembers validated tokens for ``seconds`` or until they expire, whichever comes first."""
+    """Remembers validated tokens for ``seconds`` or until they expire, whichever comes first.
+
+    Callers cannot make Keystone busy with one token: a refusal is remembered, too, for a short while, and those who
+    come with a token that is being validated wait for that. What was refused cannot push out what is valid.
+    """
 
     def __init__(self, inner: KeystoneAuth, seconds: float, size: int = 10_000) -> None:
         self._inner = inner
         self._seconds = seconds
-        self._size = size
-        self._known: OrderedDict[tuple[str, str | None], tuple[float, Context]] = OrderedDict()
+        self._known = _Memory[Context](size)
+        self._refused = _Memory[Unauthorized](size)
+        self._running: dict[_Key, Future[Context]] = {}
         self._lock = threading.Lock()
 
     def authenticate(self, headers: Mapping[str, str], request_id: str) -> Context:
@@ -191,19 +203,52 @@ class CachedAuth:
             raise Unauthorized
         key = (token, headers.get("X-SERVICE-TOKEN"))
         found = self._known.get(key)
-        if found is not None and found[0] > time.time():
-            return _renumbered(found[1], request_id)
-        context, expiry = self._inner.validate(headers, request_id)
-        until = time.time() + self._seconds
-        self._remember(key, min(until, expiry) if expiry else until, context)
+        if found is not None:
+            return _renumbered(found, request_id)
+        if self._refused.get(key) is not None:
+            raise Unauthorized
+        mine: Future[Context] = Future()
+        with self._lock:
+            running = self._running.setdefault(key, mine)
+        if running is not mine:
+            return _renumbered(running.result(), request_id)
+        try:
+            mine.set_result(self._validated(key, headers, request_id))
+        except BaseException as error:  # noqa: BLE001  # those who wait raise it too, and this thread right below
+            mine.set_exception(error)
+        with self._lock:
+            del self._running[key]
+        return mine.result()
+
+    def _validated(self, key: _Key, headers: Mapping[str, str], request_id: str) -> Context:
+        now = time.time()
+        try:
+            context, expiry = self._inner.validate(headers, request_id)
+        except Unauthorized as error:
+            self._refused.put(key, error, now + min(self._seconds, _REFUSED_SECONDS))
+            raise
+        self._known.put(key, context, min(now + self._seconds, expiry or math.inf))
         return context
 
-    def _remember(self, key: tuple[str, str | None], until: float, context: Context) -> None:
+
+class _Memory(Generic[T]):
+    """The latest of what was found, each until its time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found: OrderedDict[_Key, tuple[float, T]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key) -> T | None:
+        found = self._found.get(key)
+        return found[1] if found is not None and found[0] > time.time() else None
+
+    def put(self, key: _Key, value: T, until: float) -> None:
         with self._lock:
-            self._known[key] = (until, context)
-            self._known.move_to_end(key)
-            while len(self._known) > self._size:
-                self._known.popitem(last=False)
+            self._found[key] = (until, value)
+            self._found.move_to_end(key)
+            while len(self._found) > self._size:
+                self._found.popitem(last=False)
 
 
 def _renumbered(context: Context, request_id: str) -> Context:

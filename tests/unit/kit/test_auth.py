@@ -1,27 +1,37 @@
+import contextlib
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
 
 from kilonova.kit.auth import CachedAuth, KeystoneAuth, NoAuth, _context_of, _expiry, authenticator
 from kilonova.kit.context import Context
-from kilonova.kit.errors import Unauthorized
+from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.options import from_mapping
 
 
 class Validator:
-    """Counts what it is asked; refuses the token ``bad``."""
+    """Counts what it is asked; refuses tokens ``bad…``."""
 
     def __init__(self, expiry: float | None = None) -> None:
         self.asked: list[str] = []
         self.expiry = expiry
+        self.begun = threading.Event()
+        self.wait: threading.Event | None = None
 
     def validate(self, headers: Mapping[str, str], request_id: str) -> tuple[Context, float | None]:
         token = headers["X-AUTH-TOKEN"]
         self.asked.append(token)
-        if token == "bad":
+        self.begun.set()
+        if self.wait:
+            self.wait.wait(5)
+        if token.startswith("bad"):
             raise Unauthorized
+        if token == "down":
+            raise Unavailable("Keystone is away")
         return Context(user_id=token, request_id=request_id), self.expiry
 
 
@@ -64,13 +74,48 @@ def test_a_token_is_validated_once_and_each_request_keeps_its_id() -> None:
     assert inner.asked == ["t", "t"], "with a service token it is another caller"
 
 
-def test_refusals_are_not_remembered() -> None:
+@pytest.mark.parametrize(("seconds", "times"), [(60, 1), (0, 3)])
+def test_refusals_are_remembered_for_a_while(seconds: float, times: int) -> None:
     inner = Validator()
-    auth = cached(inner)
-    for _ in range(2):
+    auth = cached(inner, seconds)
+    for _ in range(3):
         with pytest.raises(Unauthorized):
             auth.authenticate({"X-AUTH-TOKEN": "bad"}, "r")
-    assert inner.asked == ["bad", "bad"]
+    assert inner.asked == ["bad"] * times
+
+
+def test_refused_tokens_push_out_no_valid_ones() -> None:
+    inner = Validator()
+    auth = cached(inner, size=2)
+    for token in ("good", *(f"bad{n}" for n in range(9)), "good"):
+        with contextlib.suppress(Unauthorized):
+            auth.authenticate({"X-AUTH-TOKEN": token}, "r")
+    assert inner.asked.count("good") == 1
+
+
+@pytest.mark.parametrize(("token", "passes"), [("t", True), ("bad", False), ("down", False)])
+def test_many_who_come_at_once_make_one_validation(token: str, *, passes: bool) -> None:
+    inner = Validator()
+    inner.wait = threading.Event()
+    auth = cached(inner)
+
+    def come(number: int) -> bool:
+        try:
+            return auth.authenticate({"X-AUTH-TOKEN": token}, f"req-{number}").request_id == f"req-{number}"
+        except (Unauthorized, Unavailable):
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(come, number) for number in range(8)]
+        inner.begun.wait(5)
+        time.sleep(0.05)
+        inner.wait.set()
+        assert [one.result() for one in found] == [passes] * 8
+    assert inner.asked == [token]
+    if token == "down":
+        with pytest.raises(Unavailable):
+            auth.authenticate({"X-AUTH-TOKEN": token}, "r")
+        assert inner.asked == [token] * 2, "that Keystone was away is not remembered"
 
 
 @pytest.mark.parametrize(("seconds", "expires_in"), [(0, None), (60, -1), (0, 60)])
