@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from tests.authority import Authority
 
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError
@@ -26,6 +27,7 @@ class PrivateServer:
 
     def __init__(self, folder: Path, command: Sequence[str], port: int, user: str | None) -> None:
         self.port = port
+        self.folder = folder
         self._log = folder / f"{self.name}.log"
         with self._log.open("w") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, user=user, cwd=folder)
@@ -90,13 +92,23 @@ class MariaDb(PrivateServer):
         ]
         # The folk memory of how MySQL compares texts: what a server's defaults may be, ours must not depend on it.
         words = ["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]
-        return cls(folder, [daemon, *given, *where, *words, *fast], port, None).wait()
+        made = cls(folder, [daemon, *given, *where, *words, *fast, *_offering_tls(folder)], port, None)
+        return made.wait()
 
     def url(self, database: str) -> str:
         return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}"
 
     def create(self, database: str) -> None:
         self.execute(f"CREATE DATABASE {database}")
+
+
+def _offering_tls(folder: Path) -> list[str]:
+    """Whoever wants it finds the authority in ``folder/tls/ca-cert.pem``."""
+    where = folder / "tls"
+    where.mkdir(mode=0o755)
+    certificate, key = Authority(where).sign("server", "127.0.0.1")
+    key.chmod(0o644)  # of an hour's worth, and the server is another user
+    return [f"--ssl-ca={where}/ca-cert.pem", f"--ssl-cert={certificate}", f"--ssl-key={key}"]
 
 
 class PostgreSql(PrivateServer):

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from kilonova.clients.cinder.http import HttpCinder
+from kilonova.clients.glance.http import HttpGlance
 from kilonova.clients.keystone.errors import (
     BadCredentials,
     NeighbourDown,
@@ -14,6 +16,7 @@ from kilonova.clients.keystone.errors import (
 )
 from kilonova.clients.keystone.neighbour import Neighbour, Request
 from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.kit.clock import ManualClock
 from kilonova.kit.context import Context
 from kilonova.kit.http.scripted import ScriptedApp, Told
@@ -86,6 +89,27 @@ def test_service_token_goes_beside_the_users() -> None:
 
     assert app.asked[0].headers["X-AUTH-TOKEN"] == "user-token"
     assert app.asked[0].headers["X-SERVICE-TOKEN"] == "ours"
+
+
+@pytest.mark.parametrize(
+    ("section", "ask"),
+    [
+        ("glance", lambda far, user: HttpGlance(far).get(user, "i1")),
+        ("cinder", lambda far, user: HttpCinder(far).delete(user, "v1")),
+        ("neutron", lambda far, user: HttpNetworkApi(far).delete("ports", "p1", user)),
+    ],
+)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_calls_for_a_user_say_that_they_come_from_a_service(section: str, ask: Any, *, wanted: bool) -> None:
+    app = ScriptedApp(Told(204) if section != "glance" else Told(200, {"id": "i1", "status": "active"}))
+    ours = {"send_service_user_token": wanted, "auth_type": "admin_token", "endpoint": URL, "token": "ours"}
+    sessions = Sessions(from_mapping({section: ADMIN, "service_user": ours}), {URL: app})
+
+    ask(neighbour(sessions, section, ManualClock()), Context(token="users", project_id="p"))
+
+    (asked,) = app.asked
+    assert asked.headers["X-AUTH-TOKEN"] == "users"
+    assert asked.headers.get("X-SERVICE-TOKEN") == ("ours" if wanted else None)
 
 
 def test_as_user_without_a_token_is_the_service() -> None:
