@@ -11,7 +11,9 @@ class AgentOptions:
     """``[DEFAULT]``, as far as a compute host uses it (nova-conf.tsv)."""
 
     GROUP: ClassVar[str] = "DEFAULT"
-    compute_driver: str | None = opt(None, "hypervisor driver: libvirt.LibvirtDriver or fake.FakeDriver")
+    compute_driver: str | None = opt(
+        None, "hypervisor driver: libvirt.LibvirtDriver (also when unset) or fake.FakeDriver"
+    )
     report_interval: int = opt(10, "seconds between reports that this service lives", min=1)
     update_resources_interval: int = opt(0, "seconds between resource reports; 0 means 60", min=-1)
     sync_power_state_interval: int = opt(600, "seconds between looks at power states; negative: never")

@@ -52,7 +52,7 @@ class Rule:
 
 
 class Policy:
-    """Compiled rules. Immutable; make a new one when the file changes."""
+    """Compiled rules; ``reload`` when the file has changed."""
 
     def __init__(self, rules: Iterable[Rule], configuration: Configuration, *, policy_file: str | None = None) -> None:
         known = tuple(rules)
@@ -62,6 +62,11 @@ class Policy:
         self._enforcer.load_rules()
         self._compiled: dict[str, Predicate] = {}
         self._asked: tuple[Context, Mapping[str, Any]] | None = None
+
+    def reload(self) -> None:
+        """Read the policy file again. What cannot be read raises, and the rules stay as they were."""
+        self._enforcer.load_rules(force_reload=True)
+        self._compiled = {}
 
     def allows(self, rule: str, context: Context, target: Target) -> bool:
         """The verdict. An unknown rule is nobody's."""

@@ -24,6 +24,6 @@ def reload() -> None:
     LOG.info("Read again: %s", ", ".join(_CALLS))
 
 
-def by_signal() -> None:
+def by_signal(call: Callable[[], object] = reload) -> None:
     """Reload at SIGHUP, beside what the main thread does. For the main thread to call."""
-    signal.signal(signal.SIGHUP, lambda _number, _frame: threading.Thread(target=reload, name="reload").start())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: threading.Thread(target=call, name="reload").start())

@@ -21,8 +21,8 @@ LOG = logging.getLogger(__name__)
 
 def driver_of(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
     """The driver, unconnected work not yet begun. Raises BadConfiguration."""
-    name = configuration.section(AgentOptions).compute_driver
-    make = _DRIVERS.get(name or "")
+    name = configuration.section(AgentOptions).compute_driver or "libvirt.LibvirtDriver"
+    make = _DRIVERS.get(name)
     if make is None:
         known = ", ".join(_DRIVERS)
         raise BadConfiguration(reason=f"[DEFAULT] compute_driver = {name} is not one of {known}")

@@ -7,9 +7,7 @@ places. For other WSGI servers there is ``placement_wsgi``.
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +15,14 @@ from kilonova.kit import logs
 from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
-from kilonova.kit.http.serve import ThreadedServer, serve_workers
+from kilonova.kit.http.serve import serve_workers
 from kilonova.kit.options import Configuration, load, warn_unknown
-from kilonova.kit.reload import by_signal
 from kilonova.placement.api.app import DEFAULT_PORT, build
 from kilonova.placement.api.options import KNOWN, PlacementDatabaseOptions
+from kilonova.services import program
+from kilonova.services.doors import Door, Threads
+
+PROGRAM = "placement-api"
 
 _USUAL = (Path("/etc/nova/nova.conf"), Path("/etc/placement/placement.conf"))
 """Later files win."""
@@ -53,44 +54,44 @@ def application(argv: Sequence[str] | None = None) -> Application:
     Options in the files that have no effect are logged here, or by the process that starts the workers.
     """
     options = json.loads(os.environ.get(_ARGUMENTS, "[]")) if argv is None else argv
-    configuration = read_configuration("placement-api", options)
-    logs.set_up(configuration, "placement-api")
+    configuration = _configured(options)
     if argv is not None:
         warn_unknown(configuration, KNOWN)
+    return assemble(configuration)
+
+
+def assemble(configuration: Configuration) -> Application:
+    """The application with a database of its own. Raises DatabaseUnavailable."""
     return build(open_database(configuration), configuration)
+
+
+def _configured(argv: Sequence[str]) -> Configuration:
+    configuration = read_configuration(PROGRAM, argv)
+    logs.set_up(configuration, PROGRAM)
+    return configuration
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(prog="placement-api", description="The placement service.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="The placement service.", allow_abbrev=False)
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
     parser.add_argument("--port", "-p", type=int, default=DEFAULT_PORT, help="port to listen on")
     parser.add_argument("--workers", type=int, default=1, help="processes; one serves with threads alone")
     parser.add_argument("--threads", type=int, default=8, help="threads of each process")
     own, rest = parser.parse_known_args(argv)
     try:
+        configuration = _configured(rest)
+        warn_unknown(configuration, KNOWN)
         if own.workers > 1:
-            configuration = read_configuration("placement-api", rest)
-            logs.set_up(configuration, "placement-api")
-            warn_unknown(configuration, KNOWN)
             os.environ[_ARGUMENTS] = json.dumps(rest)
-            serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name="placement-api")
+            serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name=PROGRAM)
         else:
-            _serve(ThreadedServer(application(rest), own.host, own.port, name="placement", threads=own.threads))
+            door = Door(PROGRAM, assemble, _TARGET, own.host, own.port, own.workers, open_database)
+            part = Threads(configuration, [door], threads=own.threads)
+            program.keep(PROGRAM, part, configuration)
     except KilonovaError as error:
-        sys.stderr.write(f"placement-api: {error}\n")
-        return 1
+        return program.refuse(PROGRAM, error)
     return 0
-
-
-def _serve(server: ThreadedServer) -> None:
-    enough = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: enough.set())
-    by_signal()
-    server.start()
-    enough.wait()
-    server.stop()
 
 
 if __name__ == "__main__":

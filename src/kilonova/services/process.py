@@ -33,6 +33,9 @@ class ProcessOptions:
     osapi_compute_listen: str = opt("0.0.0.0", "address of the Compute API")
     osapi_compute_listen_port: int = opt(8774, "port of the Compute API")
     osapi_compute_workers: int | None = opt(None, "processes of the Compute API")
+    metadata_listen: str = opt("0.0.0.0", "address of the metadata service")
+    metadata_listen_port: int = opt(8775, "port of the metadata service")
+    metadata_workers: int | None = opt(None, "processes of nova-api-metadata")
     enabled_apis: list[str] = opt(["osapi_compute", "metadata"], "APIs that nova-api serves")
 
     @property

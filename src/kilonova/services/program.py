@@ -8,12 +8,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from kilonova.kit import logs
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.options import Configuration, load, opt
-from kilonova.kit.reload import by_signal
+from kilonova.kit.reload import by_signal, reload
+from kilonova.kit.service_manager import ServiceManager
 from kilonova.services import known_options
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +38,14 @@ class Part(Protocol):
         """Finish running work."""
 
 
+@runtime_checkable
+class Watched(Protocol):
+    """A part that can tell whether it works; one that cannot works as long as it runs."""
+
+    def alive(self) -> bool:
+        """Ask; may take seconds."""
+
+
 def configured(program: str, argv: Sequence[str] | None) -> Configuration:
     """The configuration of ``--config-file``/``--config-dir`` or the usual places, and logs as it says.
 
@@ -53,22 +62,29 @@ def configured(program: str, argv: Sequence[str] | None) -> Configuration:
 
 
 def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration], Part]) -> int:
-    """Until SIGTERM or SIGINT. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
+    """``keep`` what ``make`` makes. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
     try:
         configuration = configured(program, argv)
         known_options.warn_aside(configuration)
-        part = make(configuration)
-        stop = _signals()
-        part.start()
+        keep(program, make(configuration), configuration)
     except KilonovaError as error:
         return refuse(program, error)
+    return 0
+
+
+def keep(program: str, part: Part, configuration: Configuration) -> None:
+    """Run the part until SIGTERM or SIGINT. SIGHUP reloads; a service manager is told how things stand."""
+    manager = ServiceManager(part.alive if isinstance(part, Watched) else lambda: True)
+    stop = _signals(manager)
+    part.start()
     LOG.info("%s is up", program)
+    manager.start()
     stop.wait()
     LOG.info("%s is stopping", program)
+    manager.stopping()
     _watch(configuration.section(StopOptions).graceful_shutdown_timeout)
     part.stop()
     LOG.info("%s has stopped", program)
-    return 0
 
 
 def refuse(program: str, error: KilonovaError) -> int:
@@ -77,9 +93,9 @@ def refuse(program: str, error: KilonovaError) -> int:
     return 1
 
 
-def _signals() -> threading.Event:
+def _signals(manager: ServiceManager) -> threading.Event:
     """Set by the first signal to stop; a second one ends the process at once. SIGHUP reloads."""
-    by_signal()
+    by_signal(lambda: manager.reload(reload))
     enough = threading.Event()
 
     def stop(number: int, _frame: object) -> None:

@@ -1,7 +1,9 @@
 """Serving WSGI applications: threads in this process (cheroot), or worker processes (granian)."""
 
+import http.client
 import importlib.util
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +11,12 @@ from typing import Any
 from cheroot import wsgi
 
 from kilonova.kit.errors import Unavailable
+from kilonova.kit.service_manager import ServiceManager
 
 LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 10.0
+_ANSWER_SECONDS = 10.0
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class PortTaken(Unavailable):
@@ -54,12 +59,38 @@ class ThreadedServer:
             self._thread.join(timeout=10)
 
 
-def serve_workers(target: str, host: str, port: int, *, workers: int, threads: int = 8, name: str = "kilonova") -> None:
-    """Serve ``module:factory`` (a callable that makes the WSGI application) in worker processes, until a signal."""
+def answers(host: str, port: int) -> bool:
+    """Does an HTTP service answer there, whatever it says?"""
+    connection = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/", headers={"Connection": "close"})
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def serve_workers(
+    target: str,
+    host: str,
+    port: int,
+    *,
+    workers: int,
+    threads: int = 8,
+    name: str = "kilonova",
+    drain: float = _STOP_SECONDS,
+) -> None:
+    """Serve ``module:factory`` (a callable that makes the WSGI application) in worker processes.
+
+    Until SIGTERM or SIGINT: running requests then have ``drain`` seconds. SIGHUP replaces the workers one by one by
+    such that read the configuration anew; nobody is refused meanwhile.
+    """
     from granian import Granian  # noqa: PLC0415  # a compiled server that only multi-process services load
     from granian.constants import Interfaces  # noqa: PLC0415
 
-    Granian(
+    server = Granian(
         target,
         address=host,
         port=port,
@@ -70,5 +101,28 @@ def serve_workers(target: str, host: str, port: int, *, workers: int, threads: i
         log_access=False,
         process_name=name if importlib.util.find_spec("setproctitle") else None,
         respawn_failed_workers=True,
-        workers_kill_timeout=int(_STOP_SECONDS),  # one told to stop before it listens for that would live for ever
-    ).serve()
+        # Never none: a worker told to stop before it listens for that would live for ever.
+        workers_kill_timeout=max(int(drain), 1),
+    )
+    manager = ServiceManager(lambda: answers(host, port))
+
+    @server.on_startup
+    def begin() -> None:
+        manager.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            _before(number, manager.stopping)
+
+    server.on_reload(lambda: manager.reload(lambda: None))  # new workers read it themselves
+    server.serve()
+
+
+def _before(number: int, work: Callable[[], None]) -> None:
+    """``work`` is done before what is done already when the signal comes."""
+    after = signal.getsignal(number)
+
+    def both(received: int, frame: Any) -> None:
+        work()
+        if callable(after):
+            after(received, frame)
+
+    signal.signal(number, both)
