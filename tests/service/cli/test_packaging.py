@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROGRAMS = {*PROJECT["project"]["scripts"], *(Path(p).name for p in PROJECT["tool"]["setuptools"]["script-files"])}
