@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -120,6 +121,14 @@ def test_one_grep_finds_a_request_in_every_service(openstack: Ask, ground: None,
     assert found & {"conductor", "scheduler"}
     told = [line for name in ("conductor", "scheduler") for line in deployment.log(name).splitlines()]
     assert any(request in line and f"[instance: {made['id']}] [operation: " in line for line in told)
+
+
+def test_no_log_has_a_secret_of_the_configuration(deployment: Deployment) -> None:
+    text = deployment.configuration.read_text()
+    secrets_of_it = set(re.findall(r"^(?:password|metadata_proxy_shared_secret) *= *(\S+)$", text, re.MULTILINE))
+    secrets_of_it |= set(re.findall(r"://[^:/@\s]+:([^@\s]+)@", text))
+    assert len(secrets_of_it) > 2
+    assert [(n, one) for n in deployment.running for one in secrets_of_it if one in deployment.log(n)] == []
 
 
 def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment) -> None:
