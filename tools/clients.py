@@ -72,9 +72,15 @@ def source_of(package: str) -> Path:
 def clouds(url: str) -> str:
     """A clouds.yaml (JSON is YAML) with the names that the suites know clouds by."""
 
+    networks = [
+        {"name": "public", "routes_externally": True},
+        {"name": "private", "default_interface": True, "routes_externally": False},
+        {"name": "shared", "routes_externally": False},
+    ]
+
     def cloud(user: str, password: str, **scope: str) -> dict[str, object]:
         auth = {"auth_url": url, "username": user, "password": password, "user_domain_id": "default", **scope}
-        return {"auth": auth, "region_name": "RegionOne", "identity_api_version": "3"}
+        return {"auth": auth, "region_name": "RegionOne", "identity_api_version": "3", "networks": networks}
 
     def project(user: str, password: str) -> dict[str, object]:
         return cloud(user, password, project_name=user, project_domain_id="default")
@@ -88,7 +94,8 @@ def clouds(url: str) -> str:
                 "devstack": project("demo", "demopass"),
                 "devstack-alt": project("alt_demo", "demopass"),
                 "devstack-system-admin": cloud("admin", "adminpass", system_scope="all"),
-            }
+            },
+            "functional": {"image_name": _IMAGE, "flavor_name": "m1.tiny"},
         }
     )
 
@@ -156,8 +163,7 @@ def run(package: str, commands: Path, words: list[str]) -> bool:
         "OS_NOVACLIENT_EXEC_DIR": str(commands),
         "OS_TEST_TIMEOUT": "600",
         "OS_NOVACLIENT_NETWORK": "shared",
-        "OPENSTACKSDK_FLAVOR": "m1.tiny",
-        "OPENSTACKSDK_IMAGE": _IMAGE,
+        "OPENSTACKSDK_EXAMPLE_CONFIG_KEY": "functional",
     }
     plain = ("-c", os.devnull, "--rootdir=.", "-W", "ignore")  # no configuration of ours
     command = [str(PYTHON), "-m", "pytest", *plain, "-q", "--tb=short", f"--junitxml={report}", *words]

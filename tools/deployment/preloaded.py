@@ -18,7 +18,7 @@ import openstack.image.v2._proxy
 import openstack.network.v2._proxy  # noqa: F401  # loaded once, for all commands to come
 from openstackclient import shell
 
-_CLIENTS = {"openstack": shell.main, "nova": lambda _words: novaclient.shell.main()}
+_CLIENTS = {"openstack": shell.main, "nova": novaclient.shell.main}
 _FILES = 3
 """Input, output, errors."""
 

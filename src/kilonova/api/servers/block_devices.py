@@ -63,7 +63,9 @@ def _from_image(call: Call, image_id: str, flavor: Any) -> tuple[dict[str, Any] 
 def _checked(
     call: Call, image: Any, devices: list[BlockDevice], flavor: Any
 ) -> tuple[dict[str, Any] | None, list[BlockDevice]]:
-    with_image = image is not None and not block_device.is_volume_backed(_of_image(image))
+    root = block_device.root_of(devices)
+    plain_image = image is not None and not block_device.is_volume_backed(_of_image(image))
+    with_image = plain_image and (root is None or not root.is_volume)
     block_device.check_boot_sequence(devices, with_image=with_image)
     _check_local_root(devices, image)
     block_device.check_local(devices, flavor, call.app.compute.max_local_block_devices, with_image=with_image)
@@ -73,6 +75,8 @@ def _checked(
     if root is None or not root.is_volume:
         demand_local_root(call, image, flavor)
         return image, named
+    if plain_image and root.source_type != "image":  # a root volume besides: the image says what its guests are like
+        return {**image, "id": ""}, named
     return _volume_backed(call, root, next((v for v in volumes if v and v.id == root.volume_id), None), flavor), named
 
 
