@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import bench_crowd
 import bench_placement
 from deployment.client import Client, token, until
 from deployment.cpu import busy_seconds, memory_mb, seconds_of
@@ -29,6 +29,7 @@ class Bench:
     """One running deployment and what is asked of it."""
 
     def __init__(self, deployment: Deployment, arguments: argparse.Namespace) -> None:
+        self.url = COMPUTE
         self.deployment = deployment
         self.arguments = arguments
         self.login = deployment.stack.login()
@@ -73,6 +74,7 @@ class Bench:
     def measured(self, step: str, operations: int, **more: Any) -> Iterator[list[float]]:
         """Give seconds of single operations to the list; the line comes out at the end."""
         times: list[float] = []
+        selects = bench_crowd.Statements()
         before, busy, own, begun = seconds_of(self.pids), busy_seconds(), time.process_time(), time.monotonic()
         yield times
         wall = time.monotonic() - begun
@@ -85,6 +87,7 @@ class Bench:
             "wall_s": round(wall, 2),
             "cpu_ms_per_op": {name: round(1000 * value / operations, 2) for name, value in spent.items()},
             "cpu_ms_per_op_control": round(1000 * sum(spent[name] for name in CONTROL) / operations, 2),
+            "selects_per_op": selects.each(operations),
             "foreign_cpu_s": round(foreign, 2),
             **more,
         }
@@ -119,7 +122,13 @@ class Bench:
         """Many at once; watched by one list a quarter second."""
         before = self.count("ACTIVE")
         with self.measured("burst_to_active", count, concurrency=8) as times:
-            self._parallel(count, 8, lambda api, number: self.create(api, f"burst{number}"), times)
+            bench_crowd.crowd(
+                lambda: Client(COMPUTE, self.token),
+                count,
+                8,
+                lambda api, number: self.create(api, f"burst{number}"),
+                times,
+            )
             until("all ACTIVE", lambda: self.count("ACTIVE") >= before + count, seconds=300, pause=0.25)
 
     def accept(self, count: int) -> None:
@@ -158,40 +167,24 @@ class Bench:
         ):
             self.read(step, path, count, servers)
 
-    def read(self, step: str, path: str, count: int, servers: int) -> None:
-        for _warm in range(10):
-            self.api.call("GET", path)
+        host = self.api.call("GET", "/os-hypervisors/detail")["hypervisors"][0]["service"]["host"]
+        for step, query in bench_crowd.FILTERS.items():
+            self.read(step, f"/servers/detail?{query.format(host=host, image=self.image)}", 50, servers)
+
+    def read(self, step: str, path: str, count: int, servers: int, *, api: Client | None = None) -> None:
+        api = api or self.api
+        for _warm in range(min(count, 10)):
+            api.call("GET", path)
         with self.measured(step, count, servers=servers) as times:
             for _number in range(count):
                 begun = time.monotonic()
-                self.api.ask("GET", path)
+                api.ask("GET", path)
                 times.append(time.monotonic() - begun)
 
     def idle(self, seconds: int) -> None:
         """Processor time of a second in which nobody asks for anything; memory."""
         with self.measured("idle_second", seconds, pss_mb=memory_mb(self.pids)):
             time.sleep(seconds)
-
-    def _parallel(self, count: int, threads: int, work: Callable[[Client, int], object], times: list[float]) -> None:
-        numbers = iter(range(count))
-        lock = threading.Lock()
-
-        def run() -> None:
-            api = Client(COMPUTE, self.token)
-            while True:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                begun = time.monotonic()
-                work(api, number)
-                times.append(time.monotonic() - begun)
-
-        workers = [threading.Thread(target=run) for _ in range(threads)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
 
 
 def arguments_of(argv: list[str]) -> argparse.Namespace:
@@ -200,6 +193,8 @@ def arguments_of(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=60, help="servers at once")
     parser.add_argument("--accepts", type=int, default=60, help="servers for the cost of the 202 alone")
     parser.add_argument("--servers", type=int, default=1000, help="servers to list")
+    parser.add_argument("--usage", type=int, default=10_000, help="servers in the usage reports")
+    parser.add_argument("--crowd", type=int, default=16, help="connections that run into a quota at once")
     parser.add_argument("--idle", type=int, default=10, help="seconds")
     parser.add_argument("--nodes", type=int, default=4, help="compute nodes that the fake driver pretends")
     parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
@@ -248,6 +243,8 @@ def run(bench: Bench, arguments: argparse.Namespace) -> None:
     bench.burst(arguments.burst)
     bench.accept(arguments.accepts)
     bench.lists(arguments.servers)
+    bench_crowd.usage(bench, arguments.usage)
+    bench_crowd.quota(bench, arguments.crowd, 4 * arguments.crowd)
 
 
 if __name__ == "__main__":
