@@ -39,6 +39,7 @@ INSERT INTO provider_traits (trait_id, provider_id, root_id) SELECT traits.id, s
   FROM seq_1_to_{size}, traits WHERE traits.id <= {common};
 INSERT INTO provider_traits (trait_id, provider_id, root_id) SELECT {common} + 1, seq, seq
   FROM seq_1_to_{size} WHERE seq % 100 = 0;
+UPDATE resource_providers SET trait_list = '{rare_list}' WHERE id % 100 = 0;
 INSERT INTO provider_aggregates (aggregate_id, provider_id, root_id)
   SELECT (SELECT MIN(id) FROM aggregates) + seq % {zones}, seq, seq FROM seq_1_to_{size};
 INSERT INTO consumers (id, uuid, generation, project_id, user_id, consumer_type, updated_at)
@@ -63,14 +64,17 @@ def fill(database: Database, size: int) -> None:
     with database.write() as connection:
         rows = connection.execute(sa.select(t.classes.c.name, t.classes.c.id))
         classes = {row.name: row.id for row in rows}
-        names = connection.scalars(sa.select(t.traits.c.name).where(t.traits.c.id <= COMMON_TRAITS)).all()
+        names = connection.scalars(
+            sa.select(t.traits.c.name).where(t.traits.c.id <= COMMON_TRAITS + 1).order_by(t.traits.c.id)
+        ).all()
         values = {
             "size": size,
             "servers": size * CONSUMERS,
             "consumers": CONSUMERS,
             "zones": ZONES,
             "common": COMMON_TRAITS,
-            "trait_list": json.dumps(sorted(names), separators=(",", ":")),
+            "trait_list": json.dumps(sorted(names[:COMMON_TRAITS]), separators=(",", ":")),
+            "rare_list": json.dumps(sorted(names), separators=(",", ":")),
             "zone_uuid": _UUID.format(kind=_ZONE, number="seq"),
             "host_uuid": _UUID.format(kind=_HOST, number="seq"),
             "server_uuid": _UUID.format(kind=_SERVER, number="seq"),

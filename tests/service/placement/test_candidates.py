@@ -57,6 +57,24 @@ def test_flat_cloud(flat: Any, query: str, hosts: str) -> None:
     assert set(answer["provider_summaries"]) == {flat.uid(name) for name in hosts.split()}
 
 
+def test_a_trait_that_nearly_all_have(api: Any) -> None:
+    """The statement does not look at it; what is loaded does. One host has a tree, which is searched as ever."""
+    for i in range(22):
+        api.provider(f"cn{i}", {"VCPU": 8}, traits=() if i == 1 else (AVX,), aggregates=("east",) if i < 3 else ())
+    api.provider("child", {"MEMORY_MB": 8}, parent="cn2")
+    for limit, more, hosts in (
+        (3, "", "cn0 cn2 cn3"),
+        (60, "", None),
+        (60, f"&member_of={api.uid('east')}", "cn0 cn2"),
+    ):
+        query = f"resources=VCPU:1&required={AVX}&limit={limit}{more}"
+        with api.database.statements.watch() as sent:
+            answer = api.ok("GET", f"/allocation_candidates?{query}")
+        assert "provider_traits.root_id" not in "".join(sent)
+        found = [api.names[uuid] for one in answer["allocation_requests"] for uuid in one["allocations"]]
+        assert found == (hosts.split() if hosts else [f"cn{i}" for i in range(22) if i != 1])
+
+
 @pytest.fixture
 def nested(api: Any) -> Any:
     """A host with two NUMA nodes, the first with two network functions; storage shared by both hosts."""

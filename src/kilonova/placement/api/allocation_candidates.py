@@ -18,16 +18,28 @@ def index(call: Call) -> Reply:
     """Ways to serve a request, and the providers that take part."""
     demand = parse_demand(call.query, call.version[1])
     found = wired(call).search.find(demand)
-    shown: dict[int, Any] = {}
-    requests = [_request(call, one, found, shown) for one in found.candidates]
-    return dated(call, {"allocation_requests": requests, "provider_summaries": _summaries(call, demand, found)})
+    summaries = _nested_summaries(call, demand, found) if demand.nested else _summaries(call, demand, found)
+    return dated(call, {"allocation_requests": _requests(call, found), "provider_summaries": summaries})
 
 
-def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, Any]) -> Any:
-    """``shown`` keeps the texts that most candidates have in common, by their mapping of resources."""
+def _requests(call: Call, found: Found) -> Any:
+    """Put together as text, for there may be thousands that differ by a uuid."""
     cards = found.cards
-    if call.at_least(34) and len(candidate.allocations) == len(candidate.mappings) == 1:
-        return _simple_request(candidate, cards, shown)
+    parts: list[str] = []
+    between = ""
+    for one in found.candidates:
+        if not one.sole or not call.at_least(34):
+            parts.append(codec.text(_request(call, one, cards)))
+            continue
+        if not between:  # all of them serve the one group
+            (resources,), (suffix,) = one.allocations.values(), one.mappings
+            between = f'":{codec.text({"resources": resources})}}},"mappings":{{{codec.text(suffix)}:["'
+        uuid = cards[one.root_id].uuid
+        parts.append(f'{{"allocations":{{"{uuid}{between}{uuid}"]}}}}')
+    return codec.Fragment(f"[{','.join(parts)}]")
+
+
+def _request(call: Call, candidate: Candidate, cards: Mapping[int, Card]) -> dict[str, Any]:
     if not call.at_least(12):
         return {
             "allocations": [
@@ -43,33 +55,29 @@ def _request(call: Call, candidate: Candidate, found: Found, shown: dict[int, An
     return request
 
 
-def _simple_request(candidate: Candidate, cards: Mapping[int, Card], shown: dict[int, Any]) -> codec.Fragment:
-    """Of one group and one provider: put together as text, for there may be thousands."""
-    ((provider_id, resources),) = candidate.allocations.items()
-    texts = shown.get(id(resources))
-    if texts is None:
-        (suffix,) = candidate.mappings
-        between = f'":{codec.text({"resources": resources})}}},"mappings":{{{codec.text(suffix)}:["'
-        texts = shown[id(resources)] = ('{"allocations":{"', between, '"]}}')
-    uuid = cards[provider_id].uuid
-    return codec.Fragment(f"{texts[0]}{uuid}{texts[1]}{uuid}{texts[2]}")
-
-
 def _summaries(call: Call, demand: Demand, found: Found) -> dict[str, Any]:
-    """Whole trees from 1.29, before only who takes part."""
+    """Before 1.29: who takes part."""
     part = {i for one in found.candidates for ids in one.mappings.values() for i in ids}
+    return {found.cards[i].uuid: _summary(call, demand, found.cards[i]) for i in sorted(part)}
+
+
+def _nested_summaries(call: Call, demand: Demand, found: Found) -> Any:
+    """From 1.29: the whole trees of who takes part."""
     cards = found.cards
-    if not demand.nested:
-        return {cards[i].uuid: _summary(call, demand, cards[i]) for i in sorted(part)}
-    summaries: dict[str, Any] = {}
-    for root in sorted({cards[i].provider.root_id for i in part}):
+    roots = {
+        root
+        for one in found.candidates
+        for root in ((one.root_id,) if one.sole else {cards[i].provider.root_id for i in one.providers})
+    }
+    parts: list[str] = []
+    for root in sorted(roots):
         for i in found.members.get(root, (root,)):
             card = cards[i]
             if card.summary is None:
                 # At these versions it does not depend on the request, and is made once for each state of a provider.
-                card.summary = codec.Fragment(codec.dumps(_nested_summary(call, demand, card, cards)))
-            summaries[card.uuid] = card.summary
-    return summaries
+                card.summary = f'"{card.uuid}":{codec.text(_nested_summary(call, demand, card, cards))}'
+            parts.append(card.summary)
+    return codec.Fragment(f"{{{','.join(parts)}}}")
 
 
 def _nested_summary(call: Call, demand: Demand, card: Card, cards: Mapping[int, Card]) -> dict[str, Any]:

@@ -25,9 +25,6 @@ from kilonova.placement.domain.topology import Provider, Tree
 Strategy = Literal["depth-first", "breadth-first"]
 
 
-_ANYTHING = Condition()
-
-
 @dataclass(slots=True)
 class Candidate:
     """One way: what each provider gives, and which providers serve which group (suffix → ids)."""
@@ -36,6 +33,8 @@ class Candidate:
     mappings: Mapping[str, tuple[int, ...]]
     root_id: int
     """Root of the tree it was found in."""
+    sole: bool = False
+    """The root serves the one group, and nobody else could take part."""
 
     @property
     def providers(self) -> frozenset[int]:
@@ -44,32 +43,43 @@ class Candidate:
 
 
 def candidates(
-    demand: Demand, trees: Iterable[Tree], *, strategy: Strategy = "depth-first", rng: random.Random | None = None
+    demand: Demand,
+    trees: Iterable[Tree],
+    *,
+    strategy: Strategy = "depth-first",
+    rng: random.Random | None = None,
+    sifted: bool = False,
 ) -> Iterator[Candidate]:
     """All candidates, lazily; trees are taken from ``trees`` only as they are needed.
 
     ``depth-first`` takes all of one tree before the next, ``breadth-first`` one of each tree in turn. With ``rng`` the
     choices within a tree come in random order. ``Condition.in_tree`` must hold the id of the tree's root as text.
+    ``sifted``: providers that stand alone are known to fit.
     """
+    sifted = sifted and len(demand.groups) == 1 and bool(demand.groups[0].resources) and not demand.same_subtree
     if strategy == "breadth-first":
-        yield from _in_turn(in_tree(demand, tree, rng) for tree in trees)
+        yield from _in_turn(
+            iter((_sole(demand, tree),)) if sifted and tree.alone else in_tree(demand, tree, rng) for tree in trees
+        )
         return
-    plain = _is_plain(demand)
     for tree in trees:
-        if _is_flat(demand, tree):
+        if sifted and tree.alone:
             # Most trees of most clouds: a generator for each would cost more than the rest.
-            candidate = _alone(demand, tree.root, plain=plain)
-            if candidate is not None:
-                yield candidate
+            yield _sole(demand, tree)
         else:
             yield from in_tree(demand, tree, rng)
+
+
+def _sole(demand: Demand, tree: Tree) -> Candidate:
+    group, provider_id = demand.groups[0], tree.root.id
+    return Candidate({provider_id: group.resources}, {group.suffix: (provider_id,)}, provider_id, sole=True)
 
 
 def distinct(found: Iterable[Candidate], demand: Demand, seen: set[object] | None = None) -> Iterator[Candidate]:
     """Without repetitions: what sharing providers serve alone is found in every tree they reach."""
     known: set[object] = set() if seen is None else seen
     for candidate in found:
-        key = identity(candidate, mapped=demand.mapped)
+        key = candidate.root_id if candidate.sole else identity(candidate, mapped=demand.mapped)
         if key not in known:
             known.add(key)
             yield candidate
@@ -97,7 +107,7 @@ def _in_turn(ways: Iterable[Iterator[Candidate]]) -> Iterator[Candidate]:
 def in_tree(demand: Demand, tree: Tree, rng: random.Random | None = None) -> Iterator[Candidate]:
     """The candidates of one tree."""
     if _is_flat(demand, tree):
-        candidate = _alone(demand, tree.root, plain=_is_plain(demand))
+        candidate = _alone(demand, tree.root)
         if candidate is not None:
             yield candidate
         return
@@ -117,15 +127,10 @@ def in_tree(demand: Demand, tree: Tree, rng: random.Random | None = None) -> Ite
 
 def _is_flat(demand: Demand, tree: Tree) -> bool:
     """One provider is all there is, for one group."""
-    return len(tree.providers) == 1 and not tree.shared and len(demand.groups) == 1 and not demand.same_subtree
+    return tree.alone and len(demand.groups) == 1 and not demand.same_subtree
 
 
-def _is_plain(demand: Demand) -> bool:
-    """Resources alone, on any provider?"""
-    return demand.root == _ANYTHING and all(group.condition == _ANYTHING for group in demand.groups)
-
-
-def _alone(demand: Demand, provider: Provider, *, plain: bool) -> Candidate | None:
+def _alone(demand: Demand, provider: Provider) -> Candidate | None:
     group = demand.groups[0]
     if not group.resources:
         return None
@@ -134,7 +139,7 @@ def _alone(demand: Demand, provider: Provider, *, plain: bool) -> Candidate | No
         stock = stocks.get(name)
         if stock is None or not stock.offers(amount):
             return None
-    if not plain and not (
+    if not (
         provider.has_traits(demand.root) and provider.has_traits(group.condition) and _meets(group, provider, provider)
     ):
         return None

@@ -36,6 +36,11 @@ class Tree:
     def __post_init__(self) -> None:
         self.by_id = {p.id: p for p in self.providers}
 
+    @property
+    def alone(self) -> bool:
+        """Is the root all there is, and nobody shares with it?"""
+        return len(self.providers) == 1 and not self.shared
+
     def ancestry(self, provider: Provider) -> frozenset[int]:
         """Ids from the provider up to the root; empty for one of another tree."""
         found: set[int] = set()

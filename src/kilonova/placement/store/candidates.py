@@ -8,6 +8,7 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from operator import attrgetter
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,7 +23,7 @@ from kilonova.placement.store.coarse import Wanted
 from kilonova.placement.store.filters import among
 from kilonova.placement.store.names import NameBook
 from kilonova.placement.store.plans import Plans
-from kilonova.placement.store.shelf import Card, Shelf, id_of, joined, stamp
+from kilonova.placement.store.shelf import Card, Shelf, joined, stamp
 
 P = t.providers.c
 _MOST_TREES = 4000
@@ -80,6 +81,9 @@ class CandidateSearch:
             return run.found
 
 
+_by_id = attrgetter("provider.id")
+
+
 def _smaller(one: int | None, other: int | None) -> int | None:
     known = [n for n in (one, other) if n is not None]
     return min(known) if known else None
@@ -101,17 +105,21 @@ class _Run:
         self.knows_sharing = False
         self.found = Found()
         self.providers: dict[int, Provider] = {}
+        self.unchecked: Collection[frozenset[str]] = ()
+        self.shuffled = False
         self.loose = False
         """Have some of the providers loaded last aggregates that matter?"""
 
     def go(self, limit: int | None, options: SearchOptions) -> bool:
         """Until the limit is reached or no tree is left; False when sharing providers must be known first."""
+        self.shuffled = options.randomize
         rng = random.Random() if options.randomize else None  # noqa: S311  # spreading load, not a secret
         if not self._resolve_trees():
             return True
         demand = self.wanted.demand
         trees = (tree for stamps in self._batches(limit, rng) for tree in self._trees(stamps))
-        ways = candidates(demand, trees, strategy=options.strategy, rng=rng)
+        # The statement is exact for providers that stand alone, unless somebody could help them.
+        ways = candidates(demand, trees, strategy=options.strategy, rng=rng, sifted=not self.wanted.sharing)
         try:
             self.found.candidates.extend(islice(distinct(ways, demand), limit))
         except _SomebodyShares:
@@ -160,7 +168,8 @@ class _Run:
             if batch.shares and not self.knows_sharing:
                 raise _SomebodyShares
             if batch.stamps:
-                yield sorted(batch.stamps, key=id_of)  # databases may join in any order
+                self.unchecked = batch.unchecked
+                yield batch.stamps
             if batch.trees < size:
                 return
             last, size = batch.last_root, min(size * 4, _MOST_TREES)
@@ -195,7 +204,7 @@ class _Run:
         """The trees of these providers, with what is shared with them."""
         cards = self._load(stamps)
         if len({card.provider.root_id for card in cards}) == len(cards) and not self.wanted.sharing and not self.loose:
-            return [card.alone for card in cards if card.alone is not None]
+            return self._checked([card.alone for card in cards if card.alone is not None])
         order = dict.fromkeys(card.provider.root_id for card in cards)
         trees = {tree.root.id: tree for tree in grow(self.providers[card.provider.id] for card in cards)}
         for root, tree in trees.items():
@@ -205,13 +214,24 @@ class _Run:
                 own = frozenset().union(*(p.aggregates for p in tree.providers))
                 near = (s for s in self.wanted.sharing if s.id not in tree.by_id and s.aggregates & own)
                 tree.shared = tuple(near)
-        return [trees[root] for root in order if root in trees]
+        return self._checked([trees[root] for root in order if root in trees])
+
+    def _checked(self, trees: list[Tree]) -> list[Tree]:
+        """Without those, of one provider, that lack what the statement did not look at."""
+        sets = self.unchecked
+        if not sets:
+            return trees
+        return [tree for tree in trees if not tree.alone or all(names & tree.root.traits for names in sets)]
 
     def _load(self, stamps: Sequence[str], extra: Collection[str] = ()) -> list[Card]:
         cards = self.shelf.get(self.connection, stamps)
+        if not self.shuffled:
+            cards.sort(key=_by_id)  # databases may join in any order
         self.found.cards.update((card.provider.id, card) for card in cards)
         relevant = self.wanted.demand.aggregates.union(extra, *(s.aggregates for s in self.wanted.sharing))
-        aggregates = self._aggregates_of(sorted({card.provider.root_id for card in cards}), relevant)
+        roots = {card.provider.root_id for card in cards}
+        exact = len(roots) == len(cards) and len(self.wanted.demand.groups) == 1 and not self.wanted.sharing
+        aggregates = {} if exact and not extra else self._aggregates_of(sorted(roots), relevant)
         self.loose = bool(aggregates)
         for card in cards:
             provider = card.provider

@@ -26,14 +26,28 @@ MEMBER = t.provider_aggregates.c
 P = t.providers.c
 Ids = Mapping[str, int]
 _ONE = sa.literal_column("1", sa.Integer)
+# Statements start from these; an alias costs more to make than to use.
+_STOCK = t.inventories.alias("anchor")
+_TRAITED = t.provider_traits.alias("anchor")
+_GATHERED = t.provider_aggregates.alias("anchor")
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Something that a tree must have: a key to remember it by, and the roots of the trees that have it."""
+    """Something that a tree must have: a key to remember it by, and the rows (of roots) that say who has it.
+
+    ``index`` gives those rows by root, so that a statement may walk it to its limit; None: they must be sorted first.
+    """
 
     key: tuple[str, object]
-    roots: sa.Select[tuple[int]]
+    table: sa.FromClause
+    where: Clause
+    index: str | None = None
+
+    @property
+    def roots(self) -> sa.Select[tuple[int]]:
+        """Ids of the roots, repeated where a tree has it twice."""
+        return sa.select(self.table.c.root_id).where(self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ class Wanted:
     classes: Ids
     traits: Ids
     sharing: Sequence[Provider] = ()
+    unchecked: Collection[frozenset[str]] = ()
+    """Of required traits: those that the statement need not look at."""
 
     def key(self) -> object:
         """Equal for equal statements."""
@@ -66,18 +82,33 @@ class Wanted:
         for group in self.demand.groups:
             for name, amount in group.resources.items():
                 if not self.helpers([name]):
-                    class_id = self.classes[name]
-                    room = sa.select(INV.root_id).where(INV.class_id == class_id, INV.claimable >= amount)
-                    yield Start(("room", (class_id, amount)), room)
+                    yield _room_start(self.classes[name], amount)
             if not self.helpers(group.resources):
                 for names in group.condition.required:
                     yield _trait_start(self.trait_ids(names))
                 for uuids in group.condition.member_of:
-                    yield Start(("aggregates", uuids), _members(uuids))
+                    yield _aggregate_start(uuids)
+
+
+def _room_start(class_id: int, amount: int) -> Start:
+    return Start(
+        ("room", (class_id, amount)), _STOCK, sa.and_(_STOCK.c.class_id == class_id, _STOCK.c.claimable >= amount)
+    )
 
 
 def _trait_start(ids: tuple[int, ...]) -> Start:
-    return Start(("traits", ids), sa.select(TRAIT.root_id).where(TRAIT.trait_id.in_(ids)))
+    if len(ids) == 1:
+        return Start(("traits", ids), _TRAITED, _TRAITED.c.trait_id == ids[0], "provider_traits_by_tree")
+    return Start(("traits", ids), _TRAITED, _TRAITED.c.trait_id.in_(ids))
+
+
+def _aggregate_start(uuids: frozenset[str]) -> Start:
+    a = t.aggregates.c
+    ids = sa.select(a.id).where(a.uuid.in_(sorted(uuids)))
+    if len(uuids) == 1:
+        where = _GATHERED.c.aggregate_id == ids.scalar_subquery()
+        return Start(("aggregates", uuids), _GATHERED, where, "provider_aggregates_by_tree")
+    return Start(("aggregates", uuids), _GATHERED, _GATHERED.c.aggregate_id.in_(ids))
 
 
 def _members(uuids: Collection[str]) -> sa.Select[tuple[int]]:
@@ -107,17 +138,28 @@ def _roots(wanted: Wanted, start: Start | None, last: int) -> sa.Select[Any]:
         root: sa.ColumnElement[int] = INV.root_id
         query = sa.select(root).where(INV.class_id.in_(classes))
         query = query.with_hint(t.inventories, "FORCE INDEX (inventories_by_tree)", "mysql")
+        clauses = _Clauses(wanted, root)
+        query = query.having(sa.and_(*clauses.rooms(), *clauses.names()))
     else:
-        every = sa.select(P.id.label("root_id")).where(P.root_id == P.id)
-        anchor = (every if start is None else start.roots.distinct()).subquery("anchor")
+        anchor = _anchor(start)
         root = anchor.c.root_id
         found = sa.and_(INV.root_id == root, INV.class_id.in_(classes))
         query = sa.select(root).select_from(anchor.outerjoin(t.inventories, found))
+        if start is not None and start.index is not None:
+            query = query.where(start.where).with_hint(anchor, f"FORCE INDEX ({start.index})", "mysql")
+        clauses = _Clauses(wanted, root)
+        query = query.where(*clauses.names(start)).having(sa.and_(sa.true(), *clauses.rooms()))
     for group in wanted.demand.groups:
         if group.condition.in_tree is not None and not wanted.helpers(group.resources):
             query = query.where(root == int(group.condition.in_tree))
-    clauses = _Clauses(wanted, root).all()
-    return query.where(root > last).group_by(root).having(sa.and_(sa.true(), *clauses)).order_by(root)
+    return query.where(root > last).group_by(root).order_by(root)
+
+
+def _anchor(start: Start | None) -> sa.FromClause:
+    """Where roots come from: an index that has them in order, or a list of them."""
+    if start is None:
+        return sa.select(P.id.label("root_id")).where(P.root_id == P.id).subquery("anchor")
+    return start.table if start.index is not None else start.roots.distinct().subquery("anchor")
 
 
 def _own_inventory_needed(wanted: Wanted) -> bool:
@@ -137,26 +179,31 @@ class _Clauses:
     wanted: Wanted
     root: sa.ColumnElement[int]
 
-    def all(self) -> Iterator[Clause]:
+    def names(self, start: Start | None = None) -> Iterator[Clause]:
+        """Traits and aggregates, but for what the statement starts from."""
         condition = self.wanted.demand.root
         for names in condition.required:
             yield self._first_trait(TRAIT.provider_id, names) == _ONE
         if condition.forbidden:
             yield self._first_trait(TRAIT.provider_id, condition.forbidden).is_(None)
+        known = None if start is None else start.key
         for group in self.wanted.demand.groups:
-            yield from self._of(group)
+            if self.wanted.helpers(group.resources):
+                continue
+            for names in group.condition.required:
+                if names not in self.wanted.unchecked and ("traits", self.wanted.trait_ids(names)) != known:
+                    yield self._first_trait(TRAIT.root_id, names) == _ONE
+            for uuids in group.condition.member_of:
+                if ("aggregates", uuids) != known:
+                    yield self._in(uuids)
 
-    def _of(self, group: Group) -> Iterator[Clause]:
-        for name, amount in group.resources.items():
-            here = self._room(self.wanted.classes[name], amount, group)
-            reach = self._reach(self.wanted.helpers(group.resources if group.suffix else [name]))
-            yield here if reach is None else sa.or_(here, reach)
-        if self.wanted.helpers(group.resources):
-            return
-        for names in group.condition.required:
-            yield self._first_trait(TRAIT.root_id, names) == _ONE
-        for uuids in group.condition.member_of:
-            yield self._in(uuids)
+    def rooms(self) -> Iterator[Clause]:
+        """Sums over a tree's inventories: each class is found somewhere."""
+        for group in self.wanted.demand.groups:
+            for name, amount in group.resources.items():
+                here = self._room(self.wanted.classes[name], amount, group)
+                reach = self._reach(self.wanted.helpers(group.resources if group.suffix else [name]))
+                yield here if reach is None else sa.or_(here, reach)
 
     def _source(self) -> sa.FromClause:
         source: sa.FromClause = self.root.table

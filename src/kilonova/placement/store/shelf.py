@@ -39,7 +39,7 @@ class Card:
     """Without aggregates."""
     alone: Tree | None
     """A root's tree, should there be nothing below it."""
-    summary: Any = None
+    summary: str | None = None
     """What the API made of it for replies."""
 
 

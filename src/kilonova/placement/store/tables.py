@@ -67,6 +67,7 @@ provider_traits = sa.Table(
     sa.Column("trait_id", sa.ForeignKey("traits.id"), primary_key=True, autoincrement=False),
     sa.Column("provider_id", sa.ForeignKey("resource_providers.id"), primary_key=True, autoincrement=False, index=True),
     sa.Column("root_id", sa.Integer, nullable=False, index=True),
+    sa.Index("provider_traits_by_tree", "trait_id", "root_id"),
     **_PLAIN,
 )
 provider_aggregates = sa.Table(
@@ -75,6 +76,7 @@ provider_aggregates = sa.Table(
     sa.Column("aggregate_id", sa.ForeignKey("aggregates.id"), primary_key=True, autoincrement=False),
     sa.Column("provider_id", sa.ForeignKey("resource_providers.id"), primary_key=True, autoincrement=False, index=True),
     sa.Column("root_id", sa.Integer, nullable=False, index=True),
+    sa.Index("provider_aggregates_by_tree", "aggregate_id", "root_id"),
     **_PLAIN,
 )
 inventories = sa.Table(

@@ -78,6 +78,7 @@ def _memberships(table: str, column: str, target: str) -> None:
     )
     op.create_index(f"ix_{table}_provider_id", table, ["provider_id"])
     op.create_index(f"ix_{table}_root_id", table, ["root_id"])
+    op.create_index(f"{table}_by_tree", table, [column, "root_id"])
 
 
 def _inventories() -> None:
