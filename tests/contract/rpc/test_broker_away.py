@@ -87,3 +87,15 @@ def test_calls_work_again_once_the_broker_is_back(gate: Gate) -> None:
     assert answer == {"n": 3}
     for one in (caller, server):
         one.close()
+
+
+def test_a_broker_that_was_never_there_costs_seconds() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        made = RabbitBus(from_mapping({}), f"rabbit://stack:mqpass@127.0.0.1:{unused.getsockname()[1]}/")
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer):
+            made.call(Address("nobody"), "echo", {}, timeout=2)
+        made.cast(Address("nobody"), "echo", {})
+        assert time.monotonic() - begun < 20
+        made.close()

@@ -77,6 +77,12 @@ class SpiceOptions:
     agent_enabled: bool = opt(default=True, help_text="give guests a channel to the SPICE agent")
     server_listen: str = opt("127.0.0.1", "address the guests' SPICE servers bind")
     server_proxyclient_address: str = opt("127.0.0.1", "address by which the console proxy reaches them")
+    image_compression: str | None = opt(None, "of images", choices=["auto_glz", "auto_lz", "quic", "glz", "lz", "off"])
+    jpeg_compression: str | None = opt(None, "lossy, for slow links", choices=["auto", "never", "always"])
+    zlib_compression: str | None = opt(None, "of images over slow links", choices=["auto", "never", "always"])
+    playback_compression: bool | None = opt(None, "compress sound")
+    streaming_mode: str | None = opt(None, "what is taken for video", choices=["filter", "all", "off"])
+    require_secure: bool = opt(default=False, help_text="clients have to use TLS, which the HTML5 proxy does not")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,9 @@ with warnings.catch_warnings():
 
     backend.init_backend(backend.BackendType.THREADING)
     import oslo_messaging
+    from kombu.exceptions import OperationalError
     from oslo_messaging._drivers import amqpdriver
+    from oslo_messaging._drivers.common import PURPOSE_SEND
 
 messaging = oslo_messaging
 """For the other modules here: whoever imports the library first must keep it from eventlet, as above."""
@@ -39,6 +41,7 @@ _UNANSWERED = (
     oslo_messaging.MessagingTimeout,
     oslo_messaging.MessageDeliveryFailure,
     oslo_messaging.MessageUndeliverable,
+    OperationalError,  # kombu's, where no connection could be made
 )
 _NAMESPACE = "kilonova"
 _VERSION = "1.0"
@@ -93,6 +96,7 @@ class RabbitBus:
             self._transport = oslo_messaging.get_rpc_transport(complete(configuration.apart()), url=url)
         except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure) as error:
             raise BadConfiguration(reason=f"[DEFAULT] transport_url: {error}") from error
+        self._reached = False
         self._clients: dict[Address, Any] = {}
         self._listeners: list[_Listener] = []
         self._lock = threading.Lock()
@@ -110,17 +114,24 @@ class RabbitBus:
         """Raises NoAnswer."""
         client = self._client(address).prepare(timeout=timeout, retry=_RETRIES, transport_options=_NOTICED)
         try:
+            self._reach()
             reply = client.call(logs.facts(), "deliver", name=method, data=codec.text(payload))
         except _UNANSWERED as error:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
         return unwrap(codec.loads(reply))
+
+    def _reach(self) -> None:
+        """The library waits without end for its first connection for replies, so be sure that there is a broker."""
+        if not self._reached:
+            with self._transport._driver._get_connection(PURPOSE_SEND, _RETRIES):  # noqa: SLF001  # the reason is above
+                self._reached = True
 
     def cast(self, address: Address, method: str, payload: Payload) -> None:
         """A broker that cannot be reached costs time, not the work: the journal's sweep finds it."""
         client = self._client(address).prepare(retry=_RETRIES)
         try:
             client.cast(logs.facts(), "deliver", name=method, data=codec.text(payload))
-        except oslo_messaging.MessageDeliveryFailure as error:
+        except (oslo_messaging.MessageDeliveryFailure, OperationalError) as error:
             LOG.warning("Could not send %s to %s: %s", method, address.topic, error)
 
     def serve(self, address: Address, handlers: Mapping[str, Handler], *, threads: int = 16) -> Listener:

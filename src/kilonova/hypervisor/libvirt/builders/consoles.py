@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from kilonova.hypervisor.libvirt.builders.plan import Plan
+from kilonova.hypervisor.libvirt.options import SpiceOptions
 from kilonova.hypervisor.libvirt.xml import domain as xml
+from kilonova.hypervisor.libvirt.xml import spice as wire
 
 AGENT = "org.qemu.guest_agent.0"
 _YES = frozenset({"yes", "true", "1", "on"})
@@ -32,12 +34,12 @@ def channels(plan: Plan, domain: xml.Domain) -> xml.Domain:
 
 def graphics(plan: Plan, domain: xml.Domain) -> xml.Domain:
     """Screens on ports libvirt picks, and the pointer that lets a browser's cursor match the guest's."""
-    offered = (("vnc", plan.options.vnc), ("spice", plan.options.spice))
-    screens = tuple(
-        xml.Graphics(type=kind, autoport=True, listen=xml.Listen(address=section.server_listen))
-        for kind, section in offered
-        if section.enabled
-    )
+    vnc, spice = plan.options.vnc, plan.options.spice
+    screens: tuple[xml.Graphics, ...] = ()
+    if vnc.enabled:
+        screens = (xml.Graphics(type="vnc", autoport=True, listen=xml.Listen(address=vnc.server_listen)),)
+    if spice.enabled:
+        screens = (*screens, _spice(spice))
     if not screens:
         return domain
     usual = "vga" if plan.arch in {"x86_64", "i686"} else "virtio"
@@ -46,3 +48,19 @@ def graphics(plan: Plan, domain: xml.Domain) -> xml.Domain:
     if plan.options.storage.pointer_model == "usbtablet":
         inputs = (xml.Input(type="tablet", bus=plan.image_property("hw_input_bus", "usb")),)
     return replace(domain, devices=replace(domain.devices, graphics=screens, videos=(video,), inputs=inputs))
+
+
+def _spice(options: SpiceOptions) -> xml.Graphics:
+    image, jpeg, zlib = options.image_compression, options.jpeg_compression, options.zlib_compression
+    sound, streaming = options.playback_compression, options.streaming_mode
+    return xml.Graphics(
+        type="spice",
+        autoport=True,
+        default_mode="secure" if options.require_secure else None,
+        listen=xml.Listen(address=options.server_listen),
+        image=wire.ImageCompression(compression=image) if image else None,
+        jpeg=wire.JpegCompression(compression=jpeg) if jpeg else None,
+        zlib=wire.ZlibCompression(compression=zlib) if zlib else None,
+        playback=None if sound is None else wire.PlaybackCompression(compression="on" if sound else "off"),
+        streaming=wire.Streaming(mode=streaming) if streaming else None,
+    )

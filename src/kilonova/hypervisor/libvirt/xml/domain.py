@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
+from kilonova.hypervisor.libvirt.xml import spice
 from kilonova.hypervisor.libvirt.xml.tree import attribute, child, children, flag, leaf, text
 
 NAMESPACE = "urn:kilonova:guest:1"
@@ -423,7 +424,13 @@ class Graphics:
     port: int | None = attribute(None)
     tls_port: int | None = attribute(None, name="tlsPort")
     autoport: bool | None = attribute(None)
+    default_mode: str | None = attribute(None, name="defaultMode")
     listen: Listen | None = child()
+    image: spice.ImageCompression | None = child()
+    jpeg: spice.JpegCompression | None = child()
+    zlib: spice.ZlibCompression | None = child()
+    playback: spice.PlaybackCompression | None = child()
+    streaming: spice.Streaming | None = child()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

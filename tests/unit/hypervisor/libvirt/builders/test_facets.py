@@ -14,6 +14,8 @@ from kilonova.hypervisor.libvirt.options import (
     DriverOptions,
     GuestDisplayOptions,
     LibvirtOptions,
+    SerialOptions,
+    SpiceOptions,
     StorageOptions,
 )
 from kilonova.hypervisor.libvirt.xml.domain import Domain
@@ -120,6 +122,22 @@ CASES = {
     "headless": plan(
         options=options(vnc=False, virt_type="qemu", cpu_mode="custom", cpu_models=["Nehalem"]),
         spec=spec(image=None, extra_specs={"hw_rng:allowed": "false"}),
+    ),
+    "consoles": plan(
+        options=replace(
+            options(virt_type="qemu"),
+            spice=SpiceOptions(
+                enabled=True,
+                require_secure=True,
+                image_compression="auto_glz",
+                jpeg_compression="auto",
+                zlib_compression="never",
+                playback_compression=False,
+                streaming_mode="filter",
+            ),
+            serial=SerialOptions(enabled=True, proxyclient_address="192.0.2.1"),
+        ),
+        serial_port=10003,
     ),
     "arm": plan(arch="aarch64", spec=spec(image=properties(hw_firmware_type="uefi")), disks=EXTRA),
 }
