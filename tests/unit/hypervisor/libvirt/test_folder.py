@@ -1,8 +1,16 @@
+import random
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
+from tests.unit.hypervisor.libvirt.test_options import PLAIN
+
+from kilonova.hypervisor.contracts import GuestMissing
 from kilonova.hypervisor.libvirt.builders.plan import DiskFile
-from kilonova.hypervisor.libvirt.folder import GuestFolder
+from kilonova.hypervisor.libvirt.folder import GuestFolder, Storage
+from kilonova.hypervisor.libvirt.snapshots import staging
 
 
 def test_the_disks_that_exist_come_in_the_guests_order(tmp_path: Path) -> None:
@@ -30,3 +38,38 @@ def test_removing_may_be_repeated(tmp_path: Path) -> None:
     folder.remove()
     folder.remove()
     assert not folder.path.exists()
+
+
+def _evil(count: int) -> list[str]:
+    """Ids that are none, made of what means something in paths, and of a real one with that in it."""
+    random.seed(7)
+    good = str(uuid.uuid4())
+    made = ["", ".", "..", "/", "/etc/passwd", f"../{good}", f"{good}/..", f"{good}/../../x", f"{good}\0", f"{good}\n"]
+    parts = ["..", "/", ".", "\0", "%2e", "\\", "~", "$HOME", "*", good, good[:8], "{", "}", "-", "a", "0"]
+    return made + ["".join(random.choices(parts, k=random.randint(1, 6))) for _ in range(count)]
+
+
+def test_no_id_leads_out_of_the_folder_of_guests() -> None:
+    storage = Storage(PLAIN, cast("Any", None), cast("Any", None))
+    ways: list[Callable[[str], Path]] = [
+        lambda ident: storage.folder(ident).path,
+        lambda ident: storage.aside(ident).path,
+        lambda ident: staging(PLAIN.instances, ident),
+    ]
+    led = 0
+    for ident in _evil(3000):
+        for way in ways:
+            try:
+                path = way(ident)
+            except (GuestMissing, ValueError):
+                continue
+            led += 1
+            assert path.parent == PLAIN.instances, ident
+            assert str(uuid.UUID(path.name.removesuffix("_resize"))) == path.name.removesuffix("_resize"), ident
+    assert led, "some of them are a UUID in other clothes"
+
+
+@pytest.mark.parametrize("ident", ["..", "../x", "", "x"])
+def test_what_is_no_uuid_is_no_guest(ident: str) -> None:
+    with pytest.raises(GuestMissing):
+        Storage(PLAIN, cast("Any", None), cast("Any", None)).folder(ident)
