@@ -23,6 +23,7 @@ _HOLES = {
     "CLASS": r"[A-Z0-9_]+",
     "TRAIT": r"[A-Z0-9_]+",
 }
+_ANY = ("str", "architecture")
 _PAGE_SIZE = re.compile(r"large|small|any|[0-9]+ ?([kKMGT]i?[bB]?)?")
 
 
@@ -35,8 +36,8 @@ class InvalidExtraSpec(Invalid):
 def check(key: str, value: str) -> None:
     """Raises InvalidExtraSpec."""
     namespace = key.partition(":")[0] if ":" in key else None
-    for pattern, values in _patterns():
-        if pattern.fullmatch(key):
+    for known, values in _patterns():
+        if known.fullmatch(key):
             problem = values(value)
             if problem:
                 raise InvalidExtraSpec(key=key, reason=f"has value {value!r}, which {problem}")
@@ -54,35 +55,37 @@ def _table() -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def _patterns() -> tuple[tuple[re.Pattern[str], Check], ...]:
-    return tuple((_pattern(name), _values(form)) for name, form in _table())
+    return tuple((pattern(name), form(words)) for name, words in _table())
 
 
 @functools.cache
 def _namespaces() -> tuple[re.Pattern[str], ...]:
-    names = {name.partition(":")[0] for name, _form in _table() if ":" in name}
-    return tuple(_pattern(name) for name in sorted(names))
+    names = {name.partition(":")[0] for name, _words in _table() if ":" in name}
+    return tuple(pattern(name) for name in sorted(names))
 
 
 def _known_namespace(namespace: str) -> bool:
-    return any(pattern.fullmatch(namespace) for pattern in _namespaces())
+    return any(known.fullmatch(namespace) for known in _namespaces())
 
 
-def _pattern(name: str) -> re.Pattern[str]:
+def pattern(name: str) -> re.Pattern[str]:
+    """Matches the names that a name in a table stands for."""
     parts = re.split(r"(\{num\}|\{key\}|\{group\}|\{filter\}|CLASS|TRAIT)", name)
     return re.compile("".join(_HOLES.get(part, re.escape(part)) for part in parts))
 
 
-def _values(form: str) -> Check:
-    if form == "str":
+def form(words: str) -> Check:
+    """The check that a form in a table means."""
+    if words in _ANY:
         return lambda _value: None
-    if form == "bool":
+    if words == "bool":
         return lambda value: None if value.strip().lower() in _WORDS else "is not a boolean"
-    if form == "page_size":
+    if words == "page_size":
         return lambda value: None if _PAGE_SIZE.fullmatch(value) else "is no page size"
-    if form.startswith("int"):
-        least = int(form.partition(">=")[2]) if ">=" in form else None
+    if words.startswith("int"):
+        least = int(words.partition(">=")[2]) if ">=" in words else None
         return lambda value: _number(value, least)
-    choices = form.split("|")
+    choices = words.split("|")
     return lambda value: None if value in choices else f"is none of {choices}"
 
 

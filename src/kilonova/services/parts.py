@@ -44,11 +44,12 @@ def open_store(configuration: Configuration) -> Store:
         raise BadConfiguration(reason="[api_database] connection is not set")
     api = Database(options)
     usual = configuration.section(DatabaseOptions)
+    transport = configuration.section(ProcessOptions).transport_url
 
     def reread(known: tuple[Cell, ...]) -> tuple[Cell, ...]:
         kept = {(cell.id, cell.connection): cell.database for cell in known}
         found = []
-        for row in cells.mappings(api):
+        for row in cells.mappings(api, usual.connection, transport):
             url = row["database_connection"]
             database = kept.get((row["id"], url)) or Database(replace(usual, connection=url))
             found.append(Cell(row["id"], row["uuid"], row["name"] or "", database, **_of_mapping(row)))

@@ -225,6 +225,19 @@ server_passwords = sa.Table(
     sa.Column("password", LongText, nullable=False),
 )
 
+# What `nova-manage db archive_deleted_rows` moved out of the way, until `db purge`.
+archived_servers = sa.Table(
+    "archived_servers",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("server_uuid", Uuid, nullable=False, unique=True),
+    sa.Column("deleted_at", Stamp, nullable=False),
+    sa.Column("archived_at", Stamp, nullable=False),
+    # Table → rows, as they were.
+    sa.Column("rows", JsonText, nullable=False),
+    sa.Index("archived_servers_deleted", "deleted_at"),
+)
+
 migrations = sa.Table(
     "migrations",
     metadata,

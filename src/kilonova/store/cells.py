@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from kilonova.kit.db.engine import Database
 from kilonova.kit.db.migrate import Schema
 from kilonova.kit.errors import NotFound
+from kilonova.kit.url_template import fill
 from kilonova.store import api_tables, cell_tables
 from kilonova.store.cell import CELL0, Answers, Asker, Cell
 
@@ -140,10 +141,17 @@ class Store:
             database.dispose()
 
 
-def mappings(api: Database) -> list[Mapping[str, Any]]:
-    """Rows of the cells table, disabled ones too."""
-    with api.read() as connection:
-        return [dict(row) for row in connection.execute(sa.select(api_tables.cells)).mappings()]
+def mappings(api: Database, connection: str | None = None, transport_url: str | None = None) -> list[Mapping[str, Any]]:
+    """Rows of the cells table, disabled ones too.
+
+    With the configured URLs, what mappings leave open (``{hostname}`` …) is filled from them. Raises BadTemplate.
+    """
+    with api.read() as reader:
+        found = [dict(row) for row in reader.execute(sa.select(api_tables.cells)).mappings()]
+    for row in found if connection is not None else ():
+        row["database_connection"] = fill(row["database_connection"], connection)
+        row["transport_url"] = fill(row["transport_url"] or "", transport_url)
+    return list(found)
 
 
 def any_in_cell0(api: Database) -> bool:

@@ -21,6 +21,7 @@ from kilonova.kit.db import keyset
 from kilonova.kit.db.rows import Row, row, rows
 from kilonova.kit.db.types import holds
 from kilonova.store.api_tables import flavor_projects, flavors
+from kilonova.store.cell_tables import servers
 
 _C = flavors.c
 SORT_KEYS: Mapping[str, Any] = {
@@ -202,3 +203,14 @@ def _write_specs(connection: Connection, found: Row, specs: dict[str, str], now:
     text = codec.text(specs)
     connection.execute(flavors.update().where(_C.id == found["id"]).values(extra_specs=text, updated_at=now))
     return specs
+
+
+def every_extra_specs(connection: Connection) -> list[dict[str, str]]:
+    """Extra specs of all flavors that have some."""
+    texts = connection.scalars(sa.select(flavors.c.extra_specs).where(flavors.c.extra_specs != "{}"))
+    return [codec.loads(text) for text in texts]
+
+
+def embedded(cell: Connection) -> list[str]:
+    """Flavors, each once, of a cell's living servers as these keep them: JSON."""
+    return list(cell.scalars(sa.select(servers.c.flavor).where(servers.c.deleted == 0).distinct()))

@@ -1,12 +1,13 @@
 """Which cell a compute host belongs to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kilonova.domain.service import COMPUTE
+from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import Conflict
 from kilonova.store.api_tables import host_mappings
 from kilonova.store.cell_tables import compute_nodes, services
@@ -32,6 +33,15 @@ def add(api: Connection, cell_id: int, hosts: Iterable[str]) -> None:
         api.execute(host_mappings.insert(), rows)
     except IntegrityError as error:
         raise RacedWithAnother from error
+
+
+def add_new(api: Database, cell_id: int, there: Sequence[str]) -> list[str]:
+    """Map those of a cell's hosts that are not mapped; returns them. Raises RacedWithAnother."""
+    with api.write() as connection:
+        known = all_hosts(connection)
+        fresh = [host for host in there if host not in known]
+        add(connection, cell_id, fresh)
+    return fresh
 
 
 def in_cell(connection: Connection, *, by_service: bool = False) -> list[str]:

@@ -141,3 +141,9 @@ def progress(connection: Connection, uuid: str, counters: Row) -> Row | None:
     connection.execute(migrations.update().where(_M.uuid == uuid, _M.status.in_(kinds.LIVE_RUNNING)).values(**counters))
     joined = migrations.outerjoin(servers, sa.and_(servers.c.uuid == _M.server_uuid, servers.c.deleted == 0))
     return row(connection, sa.select(migrations, servers.c.task_state).select_from(joined).where(_M.uuid == uuid))
+
+
+def holding(connection: Connection, uuids: Collection[str], statuses: Collection[str]) -> set[str]:
+    """Which of the UUIDs are migrations in one of the statuses."""
+    query = sa.select(_M.uuid).where(_M.uuid.in_(uuids), _M.status.in_(statuses))
+    return set(connection.scalars(query))

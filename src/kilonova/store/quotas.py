@@ -58,6 +58,15 @@ def limits(
     return {name: found[name] for name in options}
 
 
+def of_projects(connection: Connection) -> dict[str, dict[str, int]]:
+    """Project → what was set for it, limits of single users left out."""
+    found: dict[str, dict[str, int]] = {}
+    query = sa.select(_Q.project_id, _Q.resource, _Q.hard_limit).where(_Q.user_id == PROJECT)
+    for project, resource, limit in connection.execute(query):
+        found.setdefault(project, {})[resource] = limit
+    return found
+
+
 def set_limits(connection: Connection, project_id: str, wanted: Mapping[str, int], user_id: str | None = None) -> None:
     """Set limits of a project, or of a user in it."""
     owner = PROJECT if user_id is None else user_id

@@ -180,14 +180,10 @@ def busy_by_host(connection: Connection) -> dict[str, int]:
     return {r[0]: r[1] for r in connection.execute(_BUSY)}
 
 
-def purge(connection: Connection, before: str, limit: int = 500) -> list[str]:
-    """Forget servers deleted before a moment; returns their UUIDs."""
-    query = sa.select(_C.uuid).where(_C.deleted != 0, _C.deleted_at < before).limit(limit)
-    uuids = list(connection.scalars(query))
-    if uuids:
-        connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
-        connection.execute(block_devices.delete().where(block_devices.c.server_uuid.in_(uuids)))
-        connection.execute(shares.delete().where(shares.c.server_uuid.in_(uuids)))
-        connection.execute(migrations.delete().where(migrations.c.server_uuid.in_(uuids)))
-        connection.execute(servers.delete().where(_C.uuid.in_(uuids)))
-    return uuids
+def purge(connection: Connection, uuids: Sequence[str]) -> None:
+    """Forget servers and what hangs on them; their operations are ``operations.purge``'s."""
+    connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
+    connection.execute(block_devices.delete().where(block_devices.c.server_uuid.in_(uuids)))
+    connection.execute(shares.delete().where(shares.c.server_uuid.in_(uuids)))
+    connection.execute(migrations.delete().where(migrations.c.server_uuid.in_(uuids)))
+    connection.execute(servers.delete().where(_C.uuid.in_(uuids)))

@@ -9,7 +9,7 @@ from tests.contract.store.samples import LATER, MUCH_LATER, NOW, add_servers, se
 
 from kilonova.domain.server import SOFT_DELETED
 from kilonova.kit.errors import Invalid
-from kilonova.store import hosts, server_lists, server_passwords, servers
+from kilonova.store import archive, hosts, server_lists, server_passwords, servers
 from kilonova.store.server_lists import FILTERS, SORT_KEYS, MarkerNotFound, ServerQuery
 
 NAMES = ["Zebra", "apple", "Äpfel", "zebra", "Apple", "éclair", "web-10", "web_1", "web 1", "𝄞 clef", "ß", "ss"]
@@ -81,8 +81,12 @@ def test_deleted_servers_stay_until_they_are_purged(databases: Databases) -> Non
         assert [r["uuid"] for r in servers.on_host(connection, "h")] == ["b"]
         assert servers.hosts_of(connection, ["a", "b", "c"]) == {"b": "h"}
         assert servers.busy_by_host(connection) == {"h": 1}
-        assert servers.purge(connection, LATER) == []
-        assert servers.purge(connection, MUCH_LATER) == ["a"]
+        assert archive.due(connection, LATER, 10) == []
+        assert archive.due(connection, MUCH_LATER, 10) == archive.due(connection, None, 10) == ["a"]
+        assert archive.archive(connection, ["a"], MUCH_LATER)["servers"] == 1
+        assert archive.is_archived(connection, "a")
+        assert archive.purge(connection, LATER) == 0
+        assert archive.purge(connection, None) == 1
         assert servers.existing(connection, ["a", "b", "c"]) == {"b", "c"}
 
 

@@ -1,7 +1,7 @@
 from sqlalchemy.engine import Connection
 from tests.unit.store.rows import NOW, server
 
-from kilonova.store import server_passwords, servers
+from kilonova.store import archive, server_passwords, servers
 
 ONE = server(1)["uuid"]
 
@@ -61,7 +61,8 @@ def test_the_long_deleted_are_forgotten_with_their_passwords(cell: Connection) -
     servers.insert(cell, [server(1), server(2)])
     server_passwords.put(cell, ONE, "secret")
     servers.mark_deleted(cell, ONE, NOW)
-    assert servers.purge(cell, NOW) == []
-    assert servers.purge(cell, "2026-01-02") == [ONE]
+    assert archive.due(cell, NOW, 10) == []
+    assert archive.due(cell, "2026-01-02", 10) == [ONE]
+    servers.purge(cell, [ONE])
     assert servers.get(cell, ONE, deleted=True) is None
     assert server_passwords.get(cell, ONE) == ""

@@ -51,7 +51,7 @@ def _of_cells(patient: Patient, usual: DatabaseOptions) -> Iterator[Finding]:
         return
     api = Database(options)
     try:
-        mapped = [row for row in cells.mappings(api) if not row["disabled"]]
+        mapped = [row for row in cells.mappings(api, usual.connection) if not row["disabled"]]
         with api.read() as connection:
             known = set(host_mappings.all_hosts(connection))
     finally:

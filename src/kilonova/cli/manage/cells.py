@@ -1,67 +1,48 @@
-"""``nova-manage cell_v2``: cells and the hosts in them."""
+"""``nova-manage cell_v2``: cells. Their hosts and servers are in ``hosts``."""
 
 import argparse
 import re
 import uuid as uuids
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+from kilonova.cli.manage.deployment import Deployment, Group, Row
+from kilonova.cli.manage.hosts import discover
 from kilonova.cli.table import table
-from kilonova.kit.db.engine import Database, DatabaseOptions
-from kilonova.kit.errors import KilonovaError
-from kilonova.kit.options import Configuration
-from kilonova.services.process import ProcessOptions
-from kilonova.store import cells, host_mappings
+from kilonova.store import cells, host_mappings, mapped
 from kilonova.store.cells import CELL0
 
 _PASSWORD = re.compile(r"(?<=:)[^:/@,]+(?=@)")
 _NO_BROKER = "none:///"
 """Transport URL of cell0: it has no services."""
+_TEMPLATE = "; {username}, {password}, {hostname}, {port}, {path}, {query} are filled from the configured URL"
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """What the commands work on."""
-
-    api: Database
-    connection: str | None
-    """``[database] connection``."""
-    transport_url: str | None
-
-    @classmethod
-    def of(cls, configuration: Configuration) -> "Deployment":
-        """Raises DatabaseUnavailable without an API database."""
-        return cls(
-            api=Database(configuration.section(DatabaseOptions, "api_database")),
-            connection=configuration.section(DatabaseOptions).connection,
-            transport_url=configuration.section(ProcessOptions).transport_url,
-        )
-
-
-Row = dict[str, Any]
-Command = Callable[[Deployment, argparse.Namespace], int]
-
-
-def commands(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Declare the subcommands; ``add(name, command, help)`` gives a parser for arguments."""
+def commands(group: Group) -> None:
+    """Declare the subcommands."""
+    add = group("cell_v2", "cells, their hosts and servers")
     cell0 = add("map_cell0", map_cell0, "register cell0")
-    cell0.add_argument("--database_connection", metavar="URL", help="default: [database] connection with _cell0 added")
+    cell0.add_argument(
+        "--database_connection", metavar="URL", help=f"default: [database] connection with _cell0 added{_TEMPLATE}"
+    )
     create = add("create_cell", create_cell, "register a cell")
     create.add_argument("--name")
-    create.add_argument("--database_connection", metavar="URL", help="default: [database] connection")
-    create.add_argument("--transport-url", metavar="URL", help="default: [DEFAULT] transport_url")
+    create.add_argument("--database_connection", metavar="URL", help=f"default: [database] connection{_TEMPLATE}")
+    create.add_argument("--transport-url", metavar="URL", help=f"default: [DEFAULT] transport_url{_TEMPLATE}")
     create.add_argument("--verbose", action="store_true", help="print the cell's UUID")
     create.add_argument("--disabled", action="store_true", help="choose no hosts in the cell for now")
     listing = add("list_cells", list_cells, "table of cells")
     listing.add_argument("--verbose", action="store_true", help="show passwords too")
+    change = add("update_cell", update_cell, "change a cell")
+    change.add_argument("--cell_uuid", required=True, metavar="UUID")
+    change.add_argument("--name")
+    change.add_argument("--transport-url", metavar="URL", help="default: [DEFAULT] transport_url")
+    change.add_argument("--database_connection", metavar="URL", help="default: [database] connection")
+    change.add_argument("--disable", action="store_true", help="choose no hosts in the cell")
+    change.add_argument("--enable", action="store_true", help="choose hosts in the cell again")
+    delete = add("delete_cell", delete_cell, "remove a cell's mapping")
+    delete.add_argument("--cell_uuid", required=True, metavar="UUID")
+    delete.add_argument("--force", action="store_true", help="although hosts or deleted servers are mapped to it")
     simple = add("simple_cell_setup", simple_cell_setup, "cell0, one cell and its hosts at once")
     simple.add_argument("--transport-url", metavar="URL", help="default: [DEFAULT] transport_url")
-    discover = add("discover_hosts", discover_hosts, "map new compute hosts to their cells")
-    discover.add_argument("--cell_uuid", metavar="UUID", help="only in this cell")
-    discover.add_argument("--verbose", action="store_true")
-    discover.add_argument("--strict", action="store_true", help="exit code 1 when there is no new host")
-    discover.add_argument("--by-service", action="store_true", help="find hosts by their service, not their nodes")
     both = add("map_cell_and_hosts", map_cell_and_hosts, "create a cell and map all its hosts")
     both.add_argument("--transport-url", metavar="URL", help="default: [DEFAULT] transport_url")
     both.add_argument("--name")
@@ -69,8 +50,8 @@ def commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def map_cell0(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0 also when it is mapped already."""
-    if _find(deployment, CELL0) is not None:
+    """Exit codes: 0 registered, also when it was already; 1 the configured database is not known."""
+    if deployment.mapping(CELL0) is not None:
         print("Cell0 is already setup")
         return 0
     url = arguments.database_connection
@@ -83,7 +64,7 @@ def map_cell0(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 def create_cell(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """1 without URLs, 2 when there is such a cell."""
+    """Exit codes: 0 done; 1 a URL is missing; 2 there is such a cell."""
     transport = arguments.transport_url or deployment.transport_url
     connection = arguments.database_connection or deployment.connection
     if not transport:
@@ -102,7 +83,7 @@ def create_cell(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 def list_cells(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """Passwords are masked without ``--verbose``."""
+    """Passwords are masked without --verbose. Exit codes: 0 listed."""
 
     def shown(url: str | None) -> str:
         return (url or "") if arguments.verbose else _PASSWORD.sub("****", url or "")
@@ -122,7 +103,7 @@ def list_cells(deployment: Deployment, arguments: argparse.Namespace) -> int:
 
 
 def simple_cell_setup(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """1 without a transport URL or without hosts."""
+    """Exit codes: 0 done; 1 no transport URL, or no hosts."""
     transport = arguments.transport_url or deployment.transport_url
     if not transport:
         return _missing("--transport-url", "[DEFAULT] transport_url")
@@ -136,7 +117,7 @@ def simple_cell_setup(deployment: Deployment, arguments: argparse.Namespace) -> 
 
 
 def map_cell_and_hosts(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """1 without a transport URL. A cell that is there already is taken."""
+    """A cell that is there already is taken. Exit codes: 0 done; 1 no transport URL."""
     transport = arguments.transport_url or deployment.transport_url
     if not transport:
         return _missing("--transport-url", "[DEFAULT] transport_url")
@@ -147,63 +128,75 @@ def map_cell_and_hosts(deployment: Deployment, arguments: argparse.Namespace) ->
         found = {"uuid": str(uuids.uuid4()), "name": arguments.name, "disabled": False}
         found |= {"database_connection": deployment.connection, "transport_url": transport}
         _write(deployment, found)
-        found = _find(deployment, found["uuid"]) or found
-    if not _discover(deployment, found, by_service=False):
+        found = deployment.mapping(found["uuid"]) or found
+    if not discover(deployment, found, by_service=False):
         print("All hosts are already mapped to cell(s).")
     if arguments.verbose:
         print(found["uuid"])
     return 0
 
 
-def discover_hosts(deployment: Deployment, arguments: argparse.Namespace) -> int:
-    """0; 1 for an unknown or unreachable cell, or with ``--strict`` when nothing is new; 2 after a lost race."""
-    wanted = [row for row in cells.mappings(deployment.api) if row["uuid"] != CELL0]
-    if arguments.cell_uuid:
-        wanted = [row for row in wanted if row["uuid"] == arguments.cell_uuid]
-        if not wanted:
-            print(f"Cell with uuid {arguments.cell_uuid} was not found.")
-            return 1
-    say: Callable[[str], None] = print if arguments.verbose else lambda _line: None
-    say(f"Found {len(wanted)} cell mappings.")
-    total = 0
-    for row in wanted:
-        say(f"Getting computes from cell '{row['name']}': {row['uuid']}")
-        try:
-            hosts = _discover(deployment, dict(row), by_service=arguments.by_service)
-        except host_mappings.RacedWithAnother as error:
-            print(f"ERROR: {error}")
-            return 2
-        except KilonovaError as error:
-            print(f"ERROR: cell {row['uuid']}: {error}")
-            return 1
-        for host in hosts:
-            say(f"Creating host mapping for compute host '{host}'")
-        say(f"Found {len(hosts)} unmapped computes in cell: {row['uuid']}")
-        total += len(hosts)
-    return 1 if arguments.strict and not total else 0
+def update_cell(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """URLs that are not given become the configured ones; running services follow within ten seconds.
+
+    Exit codes: 0 changed; 1 unknown cell; 2 no URL to set; 3 another cell has the URLs; 4 both --enable and --disable;
+    5 cell0 cannot be disabled.
+    """
+    found = deployment.mapping(arguments.cell_uuid)
+    if found is None:
+        return _say(f"Cell with uuid {arguments.cell_uuid} was not found.", 1)
+    transport = arguments.transport_url or deployment.transport_url
+    connection = arguments.database_connection or deployment.connection
+    if not transport or not connection:
+        return _say("There is no URL to set: give --transport-url and --database_connection, or configure them.", 2)
+    if arguments.enable and arguments.disable:
+        return _say("A cell cannot be enabled and disabled at the same time.", 4)
+    if arguments.disable and found["uuid"] == CELL0:
+        return _say("Cell0 cannot be disabled.", 5)
+    values = {"uuid": found["uuid"], "name": arguments.name or found["name"]}
+    values |= {"transport_url": transport, "database_connection": connection}
+    other = _same(deployment, connection, transport)
+    if other is not None and other["uuid"] != found["uuid"]:
+        return _say(f"Cell {other['uuid']} has the transport_url or database_connection already.", 3)
+    if arguments.enable or arguments.disable:
+        values["disabled"] = arguments.disable
+    cells.write_mapping(deployment.api, values)
+    return 0
 
 
-def _discover(deployment: Deployment, row: Row, *, by_service: bool) -> list[str]:
-    """Map the cell's unmapped hosts; returns them."""
-    database = Database(DatabaseOptions(connection=row["database_connection"]))
-    with database.read() as connection:
-        there = host_mappings.in_cell(connection, by_service=by_service)
-    database.dispose()
-    with deployment.api.read() as api:
-        known = host_mappings.all_hosts(api)
-    fresh = [host for host in there if host not in known]
+def delete_cell(deployment: Deployment, arguments: argparse.Namespace) -> int:
+    """The cell's own database is left alone.
+
+    Exit codes: 0 removed; 1 unknown; 2 it has hosts; 3 it has servers; 4 deleted servers are mapped to it.
+    --force removes what 2 and 4 are about; servers that live are never forgotten.
+    """
+    found = deployment.mapping(arguments.cell_uuid)
+    if found is None:
+        return _say(f"Cell with uuid {arguments.cell_uuid} was not found.", 1)
     with deployment.api.write() as api:
-        host_mappings.add(api, row["id"], fresh)
-    return fresh
+        has = mapped.holdings(api, found["id"])
+        if has.hosts and not arguments.force:
+            return _say(f"There are existing hosts mapped to cell with uuid {arguments.cell_uuid}.", 2)
+        if has.living:
+            return _say(f"There are existing instances mapped to cell with uuid {arguments.cell_uuid}.", 3)
+        if has.gone and not arguments.force:
+            return _say(
+                f"There are instance mappings to cell with uuid {arguments.cell_uuid}, but all instances have been "
+                "deleted in the cell.\nRun nova-manage db archive_deleted_rows, or use --force.",
+                4,
+            )
+        mapped.remove_cell(api, found["id"])
+    return 0
+
+
+def _say(words: str, code: int) -> int:
+    print(words)
+    return code
 
 
 def _mapped(deployment: Deployment) -> bool:
     with deployment.api.read() as api:
         return bool(host_mappings.all_hosts(api))
-
-
-def _find(deployment: Deployment, uuid: str) -> Row | None:
-    return next((dict(row) for row in cells.mappings(deployment.api) if row["uuid"] == uuid), None)
 
 
 def _same(deployment: Deployment, connection: str, transport: str) -> Row | None:
