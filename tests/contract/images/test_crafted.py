@@ -68,7 +68,7 @@ def test_honest_images_of_all_formats_are_taken(tmp_path: Path, fmt: str) -> Non
         ("vmdk", "vmdk", ("-o", "subformat=monolithicFlat"), "its data is raw|Unsupported subformat"),
         ("vmdk", "vmdk", ("-o", "subformat=streamOptimized"), "vmdk_allowed_types"),
         ("qcow2", "qed", (), "its data is qed"),
-        ("qcow2", "luks", ("--object", "secret,id=s,data=x", "-o", "key-secret=s"), "its data is luks"),
+        ("qcow2", "luks", ("--object", "secret,id=s,data=x", "-o", "key-secret=s,iter-time=10"), "its data is luks"),
     ],
 )
 def test_images_that_name_other_files_or_lie_are_refused(
