@@ -1,14 +1,14 @@
 """What a compute host tells the others: that it lives, what it has, which guests run; and what it learns from that."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilonova.agent.inventory import inventory
 from kilonova.agent.options import AgentOptions
 from kilonova.clients.placement.contract import Inventories
 from kilonova.hypervisor.contracts import Moves, NodeFacts
-from kilonova.kit import codec
+from kilonova.kit import codec, metrics
 from kilonova.kit.errors import KilonovaError, Unavailable
 from kilonova.kit.rpc.contract import Address, Bus
 
@@ -16,6 +16,21 @@ LOG = logging.getLogger(__name__)
 CONDUCTOR = Address("conductor")
 _TIMEOUT = 30.0
 DISABLED = "COMPUTE_STATUS_DISABLED"
+
+
+_RESOURCES = metrics.gauge("kilonova_host_resources", "What this host has and uses", "node", "resource", "kind")
+
+
+def _tell(nodes: Sequence[NodeFacts]) -> None:
+    for node in nodes if _RESOURCES.on else ():
+        _RESOURCES.put(node.running_guests, node.name, "guests", "used")
+        for name, total, used in (
+            ("vcpus", node.vcpus, node.vcpus_used),
+            ("memory_mb", node.memory_mb, node.memory_used_mb),
+            ("disk_gb", node.disk_gb, node.disk_used_gb),
+        ):
+            _RESOURCES.put(total, node.name, name, "total")
+            _RESOURCES.put(used, node.name, name, "used")
 
 
 class Reporter:
@@ -36,6 +51,7 @@ class Reporter:
     def resources(self) -> None:
         """Report nodes to the conductor and their inventory to Placement; a node that cannot be is logged."""
         nodes = self._driver.nodes()
+        _tell(nodes)
         state = self._ask("host.nodes", {"nodes": [codec.pack(node) for node in nodes]})
         for node in nodes:
             try:

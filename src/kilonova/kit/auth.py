@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
+from kilonova.kit import metrics
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.http.app import Authenticator
@@ -34,6 +35,7 @@ _Key = tuple[str, str | None]
 """A token, and the service token beside it."""
 _REFUSED_SECONDS = 10.0
 """How long a refusal is remembered: a Keystone that lags behind its database may think otherwise soon."""
+_LOOKED_UP = metrics.counter("kilonova_token_cache_lookups", "Tokens looked for in this process's cache", "result")
 _CACHE = "kilonova.token_cache"
 """Where the middleware finds the cache that the caller brings."""
 
@@ -204,9 +206,11 @@ class CachedAuth:
         key = (token, headers.get("X-SERVICE-TOKEN"))
         found = self._known.get(key)
         if found is not None:
+            _LOOKED_UP.add("hit")
             return _renumbered(found, request_id)
         if self._refused.get(key) is not None:
             raise Unauthorized
+        _LOOKED_UP.add("miss")
         mine: Future[Context] = Future()
         with self._lock:
             running = self._running.setdefault(key, mine)

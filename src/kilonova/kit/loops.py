@@ -2,9 +2,24 @@
 
 import logging
 import threading
+import time
+import weakref
 from collections.abc import Callable
 
+from kilonova.kit import metrics
+from kilonova.kit.errors import Unavailable
+
 LOG = logging.getLogger(__name__)
+_SUCCESS = metrics.gauge("kilonova_loop_success_timestamp_seconds", "When repeated work last succeeded", "loop")
+_LOOPS: weakref.WeakSet["Loop"] = weakref.WeakSet()
+_STUCK_ROUNDS = 10
+_STUCK_SECONDS = 300.0
+
+
+def stuck() -> list[str]:
+    """Names of running loops that have not come round for many times their interval, and minutes at least."""
+    now = time.monotonic()
+    return sorted(loop.name for loop in tuple(_LOOPS) if loop.is_stuck(now))
 
 
 class Loop:
@@ -20,14 +35,19 @@ class Loop:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._failures = 0
+        self._round = time.monotonic()
+        self._success = float("-inf")
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
+        self._round = time.monotonic()
         self._thread.start()
+        _LOOPS.add(self)
 
     def stop(self) -> None:
         """Finish the present round and end."""
+        _LOOPS.discard(self)
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -37,11 +57,28 @@ class Loop:
         """Do the next round now."""
         self._wake.set()
 
+    def demand_success(self, seconds: float) -> None:
+        """Raises Unavailable when the last success was longer ago."""
+        silent = time.monotonic() - self._success
+        if silent > seconds:
+            raise Unavailable(
+                f"{self.name} has not succeeded since this process began"
+                if self._success < 0
+                else f"{self.name} last succeeded {silent:.0f} s ago"
+            )
+
+    def is_stuck(self, now: float) -> bool:
+        """The present round began long ago."""
+        return now - self._round > max(_STUCK_ROUNDS * self._seconds, _STUCK_SECONDS)
+
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._round = time.monotonic()
             try:
                 self._work()
                 self._failures = 0
+                self._success = time.monotonic()
+                _SUCCESS.put(time.time(), self.name)
             except Exception as error:
                 # The first failure in a row is told whole, the others in a line: a neighbour may be away for hours.
                 if self._failures:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kilonova.domain.lifecycle import LIFECYCLE
-from kilonova.kit import codec, logs
+from kilonova.kit import codec, logs, metrics
 from kilonova.kit.clock import stamp
+from kilonova.kit.errors import Unavailable
 from kilonova.kit.timers import Timers
 from kilonova.operations import rehome
 from kilonova.operations.work import (
@@ -35,6 +37,14 @@ _MOST_TRIES = 40
 _LONGEST_WAIT = 30.0
 _LOOK_AGAIN = 1.0
 """Seconds between looks at an operation that waits for one of another conductor; ours ring."""
+
+
+_OPERATIONS = metrics.timer(
+    "kilonova_operation_seconds", "Operations that ended, since they were accepted", "verb", "outcome", long=True
+)
+_STEPS = metrics.gauge("kilonova_steps_running", "Steps under way in this process", "verb", "step")
+_WAITING = metrics.gauge("kilonova_operations_waiting", "Accepted operations that nobody works on yet", "cell")
+_TAKEOVERS = metrics.counter("kilonova_lease_takeovers", "Operations taken over from a silent conductor")
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,8 @@ class Journal:
         until = self._claim(cell, row)
         if until is None:
             return None
+        if row["state"] == "running":
+            _TAKEOVERS.add()
         work = Work(self.tools, cell, row, self.owner, until=until, lease=self._lease)
         with self._lock:
             self._works[work.id] = work
@@ -216,10 +228,31 @@ class Journal:
             self._forget_secrets(connection, work)
 
         work.finish(ended)
+        self._count(work, "done")
         self.tools.checkpoint(f"{work.operation['verb']}:finish:recorded")
         if self.tools.announcer is not None:
             known = LIFECYCLE.get(work.operation["verb"])
             self.tools.announcer.done(work, known.during if known else None)
+
+    def _count(self, work: Work, outcome: str) -> None:
+        if _OPERATIONS.on:
+            since = self.tools.clock.now() - datetime.fromisoformat(work.operation["created_at"])
+            _OPERATIONS.observe(since.total_seconds(), work.operation["verb"], outcome)
+
+    def tell(self) -> None:
+        """Put numbers of what goes on and what waits, for whoever asks for metrics."""
+        _STEPS.forget()
+        with self._lock:
+            going = Counter((work.operation["verb"], work.doing) for work in self._works.values())
+        for (verb, step), number in going.items():
+            _STEPS.put(number, verb, step)
+        for cell in self.tools.store.cells:
+            try:
+                with cell.database.read() as connection:
+                    waiting = journal_rows.queued(connection)
+            except Unavailable:
+                continue  # readiness tells of it
+            _WAITING.put(waiting, cell.name)
 
     def _forget_secrets(self, connection: Any, work: Work) -> None:
         """Leave the command without what nobody needs any more."""
@@ -270,6 +303,7 @@ class Journal:
             self._forget_secrets(connection, work)
 
         work.cell.database.transact(record)
+        self._count(work, state)
         self.tools.checkpoint(f"{work.operation['verb']}:ended")
         if self.tools.announcer is not None and state == "failed":
             self.tools.announcer.failed(work, words, type(error).__name__)

@@ -4,8 +4,8 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -30,8 +30,20 @@ from kilonova.store.cells import Cell, Store
 _FRESH_SECONDS = 5.0
 _RACES = 5
 _OF_IMAGES = frozenset({"ImagePropertiesFilter", "AggregateImagePropertiesIsolation", "IsolatedHostsFilter"})
+_OF_COUNTS = frozenset({"NumInstancesFilter", "AggregateNumInstancesFilter"})
 Query = list[tuple[str, str]]
 """Of GET /allocation_candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Residents:
+    """Servers of a cell's hosts, as far as the choice looks at them."""
+
+    busy: Mapping[str, int]
+    """Host → how many have a task under way."""
+    counts: Mapping[str, int]
+    places: Mapping[str, str]
+    """Server → host."""
 
 
 class Placer:
@@ -46,6 +58,11 @@ class Placer:
         self._clock = clock
         self.attempts: int = chooser.options.scheduler.max_attempts
         """Hosts tried for one server."""
+        filters = chooser.options.filters
+        self._counts = bool(filters.num_instances_weight_multiplier) or any(
+            f.name in _OF_COUNTS for f in chooser.filters
+        )
+        """Whether anybody asks how many servers a host has."""
         self._down_after = timedelta(seconds=down_after)
         self._default_zone = zone
         self._random = Random()  # noqa: S311  # spreads load, keeps no secret
@@ -142,7 +159,9 @@ class Placer:
         found = self._placement.candidates(query)
         reply = _as_reply(found)
         roots = sorted({summary["root_provider_uuid"] for summary in reply["provider_summaries"].values()})
-        return query, CandidateSet(reply), self._host_states(roots, found, by_host, self._cells_for(request))
+        hinted = {*request.hint_list("same_host"), *request.hint_list("different_host")}
+        states = self._host_states(roots, found, by_host, self._cells_for(request), hinted)
+        return query, CandidateSet(reply), states
 
     def move_back(self, consumer: str, moving: str) -> None:
         """The server has again what ``moving`` holds for it; nothing happens when that is nothing."""
@@ -237,16 +256,24 @@ class Placer:
         return tuple(cell for cell in working if not cell.disabled)
 
     def _host_states(
-        self, roots: list[str], found: Candidates, by_host: Mapping[str, list[Aggregate]], cells: tuple[Cell, ...]
+        self,
+        roots: list[str],
+        found: Candidates,
+        by_host: Mapping[str, list[Aggregate]],
+        cells: tuple[Cell, ...],
+        hinted: Collection[str] = (),
     ) -> list[HostState]:
+        """``hinted``: servers of which it matters where they are."""
         oldest = stamp(self._clock.now() - self._down_after)
 
-        def look(connection: Any) -> tuple[list[Any], dict[str, int]]:
-            return host_rows.nodes_by_uuid(connection, roots), servers.busy_by_host(connection)
+        def look(connection: Any) -> tuple[list[Any], _Residents]:
+            counts = servers.count_by_host(connection) if self._counts else {}
+            residents = _Residents(servers.busy_by_host(connection), counts, servers.hosts_of(connection, hinted))
+            return host_rows.nodes_by_uuid(connection, roots), residents
 
         states: list[HostState] = []
-        for cell, (rows, busy) in self._store.ask(look, cells):
-            states.extend(self._state(cell, row, found, by_host, busy, oldest) for row in rows)
+        for cell, (rows, residents) in self._store.ask(look, cells):
+            states.extend(self._state(cell, row, found, by_host, residents, oldest) for row in rows)
         return states
 
     def _state(  # one host put together from all that is known of it
@@ -255,7 +282,7 @@ class Placer:
         row: Mapping[str, Any],
         found: Candidates,
         by_host: Mapping[str, list[Aggregate]],
-        busy: Mapping[str, int],
+        residents: "_Residents",
         oldest: str,
     ) -> HostState:
         facts = self._node_facts(row)
@@ -285,7 +312,9 @@ class Placer:
             host_ip=facts["host_ip"],
             supported_instances=tuple(tuple(triple) for triple in facts["supported"]),
             cpu_info=facts["cpu_info"],
-            num_io_ops=busy.get(row["host"], 0),
+            num_io_ops=residents.busy.get(row["host"], 0),
+            num_instances=residents.counts.get(row["host"], 0),
+            server_uuids=frozenset(uuid for uuid, host in residents.places.items() if host == row["host"]),
             failed_builds=row["failed_builds"],
         )
 

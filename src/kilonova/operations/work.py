@@ -135,6 +135,8 @@ class Work:
         """When the lease runs out, as far as this process knows; whoever prolongs it moves this."""
         self.told: dict[str, Any] = {}
         """What notifications of it remember."""
+        self.doing = ""
+        """The step under way."""
         self.failed_step: str | None = None
         """The last step that ended in an error in this process."""
         self.lease = lease
@@ -210,7 +212,7 @@ class Work:
         return self._do(do, ended, save)
 
     def _do(self, do: Callable[[], Any], ended: "_Ended", save: Callable[[Any], Row] | None) -> Any:
-        name = ended.row["name"]
+        self.doing = name = ended.row["name"]
         announcer = self.tools.announcer
         if announcer is not None:
             announcer.step(self, name, "start")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from kilonova.kit import metrics
 from kilonova.scheduling.candidates import AllocationCandidate, CandidateSet
 from kilonova.scheduling.context import SelectionContext, metadata_keys
 from kilonova.scheduling.errors import NoValidHost
@@ -80,6 +81,9 @@ def select(
     return Chooser.of(options).select(candidates, hosts, request, random)
 
 
+_REFUSALS = metrics.counter("kilonova_scheduling_refusals", "Hosts that a filter refused", "filter")
+
+
 class _Round:
     """One request's way through: the hosts and group members change from server to server."""
 
@@ -128,6 +132,8 @@ class _Round:
             if filter_.applies(self.request, context):
                 passes = filter_.prepared(self.request, context)
                 kept = [host for host in hosts if passes(host)]
+                if len(kept) < len(hosts):
+                    _REFUSALS.add(filter_.name, by=len(hosts) - len(kept))
             self.explanation.refused(
                 filter_.name, hosts, kept, filter_.user_words, _reason(filter_, self.request, context)
             )

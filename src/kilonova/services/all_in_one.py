@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,12 +20,15 @@ from kilonova.console.novnc import NoVncProxy
 from kilonova.console.options import NoVncOptions, SerialProxyOptions, SpiceProxyOptions
 from kilonova.console.serial import SerialProxy
 from kilonova.console.spice import SpiceProxy
+from kilonova.kit import logs, monitoring
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError, NotFound
 from kilonova.kit.http.serve import ThreadedServer
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, opt
+from kilonova.kit.reload import by_signal
 from kilonova.kit.rpc.local import LocalBus
 from kilonova.kit.sessions import Sessions
 from kilonova.lab.identity.seed import seed as seed_identity
@@ -50,7 +53,7 @@ from kilonova.placement.store.sync import sync as sync_placement
 from kilonova.services.compute import ComputeHost, driver_of
 from kilonova.services.conductor import Conductor, bell_of, tools_of
 from kilonova.services.notifier import Notifier
-from kilonova.services.parts import api_parts, open_store
+from kilonova.services.parts import api_parts, checks_of, open_store
 from kilonova.services.process import Neighbours, ProcessOptions, neighbours, notices_of
 from kilonova.services.redeem import redeemer
 from kilonova.store import cells, operations
@@ -100,6 +103,8 @@ class AllInOne:
         self.process = configuration.section(ProcessOptions)
         self.clock = SystemClock()
         self.bus = LocalBus()
+        self.checks: Mapping[str, Check] = {}
+        """What must answer before it can do its work."""
         self._stops: list[Stop] = []
         self._mounts: dict[str, Any] = {}
 
@@ -126,6 +131,7 @@ class AllInOne:
         sessions = Sessions(self.configuration, self._mounts)
         networks.notify = Notifier(sessions, self.lab.url(8774)).changed
         store = self._store()
+        self.checks = checks_of(store, self.bus)
         self._inherit(store)
         tools = tools_of(
             self.configuration, store, self.bus, others, clock=self.clock, notices=notices_of(self.configuration)
@@ -253,20 +259,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kilonova-all-in-one", description="The whole cloud in one process.")
     parser.add_argument("--config-file", required=True, action="append", help="what `kilonova up` wrote, and more")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("alembic", "keystonemiddleware"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
     enough = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: enough.set())
+    by_signal()
     try:
-        cloud = AllInOne(load("kilonova", [f"--config-file={file}" for file in arguments.config_file]))
+        configuration = load("kilonova", [f"--config-file={file}" for file in arguments.config_file])
+        logs.set_up(configuration, "kilonova")
+        monitoring.keep_numbers(configuration)
+        cloud = AllInOne(configuration)
         cloud.start()
+        with monitoring.monitored(configuration, "kilonova", cloud.checks):
+            LOG.info("Ready")
+            enough.wait()
     except KilonovaError as error:
         sys.stderr.write(f"kilonova: {error}\n")
         return 1
-    LOG.info("Ready")
-    enough.wait()
     cloud.stop()
     return 0
 

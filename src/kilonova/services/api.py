@@ -13,7 +13,7 @@ from kilonova.kit.loops import Loop
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.services import doors, metadata_api
 from kilonova.services.bell import Bell
-from kilonova.services.parts import CELLS_REREAD, api_parts, cell_bus, open_store
+from kilonova.services.parts import CELLS_REREAD, api_parts, cell_bus, checks_apart, open_store
 from kilonova.services.process import ProcessOptions, bus_of, neighbours
 
 PROGRAM = "nova-api"
@@ -49,6 +49,7 @@ def _compute(configuration: Configuration) -> doors.Door:
         port=options.osapi_compute_listen_port,
         workers=options.osapi_compute_workers,
         check=_check,
+        needs=checks_apart,
     )
 
 

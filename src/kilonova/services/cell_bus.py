@@ -52,6 +52,10 @@ class CellBus:
         """Listen on the own bus."""
         return self._own.serve(address, handlers, threads=threads)
 
+    def check(self) -> None:
+        """Of the own broker: that of a cell may be away. Raises Unavailable."""
+        self._own.check()
+
     def close(self) -> None:
         """Drop all connections."""
         with self._lock:

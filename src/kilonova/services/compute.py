@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from kilonova.agent.options import AgentOptions
 from kilonova.agent.reports import Reporter
 from kilonova.hypervisor.contracts import Images
 from kilonova.kit.loops import Loop
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
 from kilonova.services import program
@@ -86,6 +87,7 @@ class ComputeHost:
         self.reporter = Reporter(host, driver, bus, placement, options)
         self._desk = Desk(driver, tell=self.reporter.migration)
         self._listener: Listener | None = None
+        self._silent_after = 3.0 * options.report_interval
         resources = options.update_resources_interval or 60
         self._loops = [
             Loop("alive", float(options.report_interval), self.reporter.alive),
@@ -101,6 +103,10 @@ class ComputeHost:
         for loop in self._loops:
             loop.start()
 
+    def demand_report(self) -> None:
+        """Raises Unavailable when no conductor has taken a report of ours lately: then others think this host down."""
+        self._loops[0].demand_success(self._silent_after)
+
     def stop(self) -> None:
         """Leave; guests keep running."""
         if self._listener is not None:
@@ -112,6 +118,10 @@ class ComputeHost:
 
 class _Process:
     """The program: a compute host with a bus and clients of its own."""
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        return {"broker": self._bus.check, "report": self._host.demand_report}
 
     def __init__(self, configuration: Configuration) -> None:
         options = configuration.section(ProcessOptions)

@@ -12,6 +12,8 @@ from kilonova.clients.keystone.neighbours import ManilaOptions
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
 from kilonova.kit.loops import Loop
+from kilonova.kit.metrics import METRICS
+from kilonova.kit.monitoring import Check
 from kilonova.kit.notices import NoticeOptions, Notices
 from kilonova.kit.options import Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
@@ -27,7 +29,7 @@ from kilonova.operations.journal import Journal, confirm_mappings
 from kilonova.operations.options import ConductorOptions, PrecacheOptions
 from kilonova.operations.work import Checkpoint, Tools
 from kilonova.services import program
-from kilonova.services.parts import CELLS_REREAD, Liveness, cell_bus, open_store, placer_of
+from kilonova.services.parts import CELLS_REREAD, Liveness, cell_bus, checks_of, open_store, placer_of
 from kilonova.services.process import Neighbours, ProcessOptions, neighbours, notices_of
 from kilonova.services.tokens import ConsoleTokens
 from kilonova.store import hosts as host_rows
@@ -36,6 +38,8 @@ from kilonova.store.cells import Cell, Store
 LOG = logging.getLogger(__name__)
 TOPIC = "conductor"
 BINARY = "nova-conductor"
+_REPORT_SECONDS = 10.0
+_SILENT_AFTER = 30.0
 
 
 def tools_of(
@@ -100,11 +104,12 @@ class Conductor:
         self._of_cells: dict[int, Listener | None] = {}
         self._binaries = binaries
         self._acceptor = Acceptor(clock=tools.clock, bell=self._ring_all)
+        self._alive_loop = Loop("alive", _REPORT_SECONDS, self._alive)
         self._loops = [
             Loop("cells", CELLS_REREAD, self._look_for_cells),
             Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
             Loop("lease", options.operation_lease / 4, self.journal.renew),
-            Loop("alive", 10.0, self._alive),
+            self._alive_loop,
             Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
             Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
             Loop("shelf", options.offload_interval, lambda: shelve.offload_due(tools, self._acceptor)),
@@ -125,6 +130,11 @@ class Conductor:
         self._listener = self._bus.serve(Address(TOPIC, self._host), handlers, threads=32)
         for loop in self._loops:
             loop.start()
+        METRICS.at_scrape(self.journal.tell)
+
+    def demand_report(self) -> None:
+        """Raises Unavailable when this conductor has not said in the database that it lives."""
+        self._alive_loop.demand_success(_SILENT_AFTER)
 
     def _for_hosts(self, cell: Cell) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         return {
@@ -188,6 +198,10 @@ def bell_of(bus: Bus) -> Any:
 
 class Process:
     """A program that runs operations: a conductor with databases, bus and clients of its own."""
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        return {**checks_of(self._store, self._bus), "report": self._conductor.demand_report}
 
     def __init__(self, configuration: Configuration, binary: str) -> None:
         options = configuration.section(ProcessOptions)

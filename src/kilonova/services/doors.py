@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kilonova.kit import monitoring
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import ThreadedServer, answers, serve_workers
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration
 from kilonova.kit.policy import Policy
 from kilonova.kit.reload import on_reload
@@ -37,6 +39,8 @@ class Door:
     """Processes; None: as many as the machine has processors."""
     check: Callable[[Configuration], object]
     """Raises what would keep every worker process from starting."""
+    needs: Callable[[Configuration], Mapping[str, Check]]
+    """What must answer before it can do its work."""
 
 
 class Threads:
@@ -44,7 +48,9 @@ class Threads:
 
     def __init__(self, configuration: Configuration, doors: Sequence[Door], threads: int = _THREADS) -> None:
         self._servers = []
+        self.checks: dict[str, Check] = {}
         for door in doors:
+            self.checks.update(door.needs(configuration))
             app = door.assemble(configuration)
             if isinstance(app.service.policy, Policy):
                 on_reload(f"policy of {door.name}", app.service.policy.reload)
@@ -82,8 +88,15 @@ def serve(name: str, argv: Sequence[str] | None, doors_of: Callable[[Configurati
         return program.refuse(name, error)
     os.environ[ARGUMENTS] = json.dumps(words)
     drain = min(configuration.section(program.StopOptions).graceful_shutdown_timeout or _DRAIN, _DRAIN)
-    serve_workers(first.factory, first.host, first.port, workers=workers, threads=_THREADS, name=name, drain=drain)
-    beside.stop()
+    try:
+        with monitoring.monitored(configuration, name, {**first.needs(configuration), **beside.checks}, workers=True):
+            serve_workers(
+                first.factory, first.host, first.port, workers=workers, threads=_THREADS, name=name, drain=drain
+            )
+    except KilonovaError as error:
+        return program.refuse(name, error)
+    finally:
+        beside.stop()
     return 0
 
 
@@ -92,6 +105,7 @@ def configuration_of(name: str, environment: Mapping[str, str] = os.environ) -> 
     configuration = program.configured(name, arguments_of(environment))
     if ARGUMENTS not in environment:  # else the process that started the workers has said it
         known_options.warn(configuration)
+    monitoring.in_worker(configuration)
     return configuration
 
 

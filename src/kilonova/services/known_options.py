@@ -25,6 +25,7 @@ _MODULES = (
     "hypervisor.libvirt.options",
     "kit.db.engine",
     "kit.http.cors",
+    "kit.monitoring",
     "kit.policy",
     "kit.sessions",
     "metadata.options",

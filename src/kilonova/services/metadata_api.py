@@ -9,7 +9,7 @@ from kilonova.kit.options import Configuration
 from kilonova.metadata.app import build
 from kilonova.metadata.options import MetadataOptions
 from kilonova.services import doors
-from kilonova.services.parts import CELLS_REREAD, open_store
+from kilonova.services.parts import CELLS_REREAD, checks_apart, open_store
 from kilonova.services.process import ProcessOptions
 
 PROGRAM = "nova-api-metadata"
@@ -38,6 +38,7 @@ def door(configuration: Configuration) -> doors.Door:
         port=options.metadata_listen_port,
         workers=options.metadata_workers,
         check=lambda again: open_store(again).dispose(),
+        needs=lambda again: checks_apart(again, broker=False),
     )
 
 

@@ -1,5 +1,6 @@
 """What processes with databases are made of: the stores, the Compute API's collaborators."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,8 @@ from kilonova.clients.keystone.neighbours import CinderOptions
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.errors import Unavailable
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Bus
 from kilonova.operations.hosts import Hosts
@@ -72,6 +75,42 @@ def cell_bus(configuration: Configuration, store: Store) -> CellBus:
     options = configuration.section(ProcessOptions)
     own = bus_of(configuration, options)
     return CellBus(store, own, options.transport_url, lambda url: bus_at(configuration, url))
+
+
+def checks_of(store: Store, bus: Bus | None) -> dict[str, Check]:
+    """What a process with databases and a bus needs: not every cell, for one may be away."""
+
+    def a_cell() -> None:
+        troubles = []
+        for cell in store.working:
+            try:
+                cell.database.check()
+            except Unavailable as error:
+                troubles.append(f"{cell.name}: {error}")
+            else:
+                return
+        raise Unavailable("; ".join(troubles) or "no cell is mapped")
+
+    return {"api database": store.api.check, "cells": a_cell, **({"broker": bus.check} if bus is not None else {})}
+
+
+def checks_apart(configuration: Configuration, *, broker: bool = True) -> dict[str, Check]:
+    """The same with connections of their own, made when they are first asked for."""
+    names = ["api database", "cells", *(["broker"] if broker else [])]
+
+    @functools.cache
+    def made() -> tuple[Store, Bus | None]:
+        return open_store(configuration), bus_of(
+            configuration, configuration.section(ProcessOptions)
+        ) if broker else None
+
+    def ask(name: str) -> Check:
+        def check() -> object:
+            return checks_of(*made())[name]()
+
+        return check
+
+    return {name: ask(name) for name in names}
 
 
 def api_parts(

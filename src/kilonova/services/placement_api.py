@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kilonova.kit import logs
+from kilonova.kit import logs, monitoring
 from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import serve_workers
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, warn_unknown
 from kilonova.placement.api.app import DEFAULT_PORT, build
 from kilonova.placement.api.options import KNOWN, PlacementDatabaseOptions
@@ -57,7 +58,12 @@ def application(argv: Sequence[str] | None = None) -> Application:
     configuration = _configured(options)
     if argv is not None:
         warn_unknown(configuration, KNOWN)
+    monitoring.in_worker(configuration)
     return assemble(configuration)
+
+
+def _needs(configuration: Configuration) -> dict[str, Check]:
+    return {"database": open_database(configuration).check}
 
 
 def assemble(configuration: Configuration) -> Application:
@@ -82,11 +88,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         configuration = _configured(rest)
         warn_unknown(configuration, KNOWN)
+        monitoring.keep_numbers(configuration)
         if own.workers > 1:
             os.environ[_ARGUMENTS] = json.dumps(rest)
-            serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name=PROGRAM)
+            with monitoring.monitored(configuration, PROGRAM, _needs(configuration), workers=True):
+                serve_workers(_TARGET, own.host, own.port, workers=own.workers, threads=own.threads, name=PROGRAM)
         else:
-            door = Door(PROGRAM, assemble, _TARGET, own.host, own.port, own.workers, open_database)
+            door = Door(PROGRAM, assemble, _TARGET, own.host, own.port, own.workers, open_database, _needs)
             part = Threads(configuration, [door], threads=own.threads)
             program.keep(PROGRAM, part, configuration)
     except KilonovaError as error:

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from kilonova.kit import logs
+from kilonova.kit import logs, monitoring
 from kilonova.kit.errors import KilonovaError
+from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, opt
 from kilonova.kit.reload import by_signal, reload
 from kilonova.kit.service_manager import ServiceManager
@@ -30,6 +31,10 @@ class StopOptions:
 
 class Part(Protocol):
     """What a program runs."""
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What must answer before it can do its work."""
 
     def start(self) -> None:
         """Begin; work goes on in threads."""
@@ -66,6 +71,7 @@ def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration]
     try:
         configuration = configured(program, argv)
         known_options.warn_aside(configuration)
+        monitoring.keep_numbers(configuration)
         keep(program, make(configuration), configuration)
     except KilonovaError as error:
         return refuse(program, error)
@@ -77,9 +83,10 @@ def keep(program: str, part: Part, configuration: Configuration) -> None:
     manager = ServiceManager(part.alive if isinstance(part, Watched) else lambda: True)
     stop = _signals(manager)
     part.start()
-    LOG.info("%s is up", program)
-    manager.start()
-    stop.wait()
+    with monitoring.monitored(configuration, program, part.checks):
+        LOG.info("%s is up", program)
+        manager.start()
+        stop.wait()
     LOG.info("%s is stopping", program)
     manager.stopping()
     _watch(configuration.section(StopOptions).graceful_shutdown_timeout)

@@ -99,6 +99,11 @@ def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -
     return bool(connection.execute(_CLAIM, values).rowcount)
 
 
+def queued(connection: Connection) -> int:
+    """How many are accepted and not begun."""
+    return int(connection.scalar(sa.select(sa.func.count()).where(_O.state == "queued")) or 0)
+
+
 def take_copy(connection: Connection, operation_id: str, owner: str, until: str) -> Row | None:
     """An operation that was copied here and that nobody has taken yet is ``owner``'s; None when somebody has."""
     free = (_O.id == operation_id, _O.state == "queued", _O.owner.is_(None))

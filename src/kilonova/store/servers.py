@@ -180,6 +180,12 @@ def busy_by_host(connection: Connection) -> dict[str, int]:
     return {r[0]: r[1] for r in connection.execute(_BUSY)}
 
 
+def count_by_host(connection: Connection) -> dict[str, int]:
+    """How many living servers each host has."""
+    query = sa.select(_C.host, sa.func.count()).where(_C.deleted == 0, _C.host.is_not(None)).group_by(_C.host)
+    return {r[0]: r[1] for r in connection.execute(query)}
+
+
 def purge(connection: Connection, uuids: Sequence[str]) -> None:
     """Forget servers and what hangs on them; their operations are ``operations.purge``'s."""
     connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))

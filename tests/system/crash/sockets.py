@@ -85,6 +85,9 @@ class SocketBus:
         self._servers.append(server)
         return server
 
+    def check(self) -> None:
+        """A peer that is away is found when it is called."""
+
     def close(self) -> None:
         for server in self._servers:
             server.stop()

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from kilonova.kit import metrics
 from kilonova.kit.db.script import Script
 from kilonova.kit.errors import Conflict, Invalid, Unavailable
 from kilonova.kit.options import opt
@@ -41,6 +42,7 @@ _BAD_PATTERNS = {1139, *range(3685, 3700)}
 _AWAY_CODES = {1040, 1044, 1045, 1049, 1053, 1158, 1159, 1160, 1161, 1203, 2002, 2003, 2005, 2006, 2013, 2026, 2055}
 """MySQL's for: too many connections, access denied, no such database, shutting down, connection lost or refused."""
 _ATTEMPTS = 12
+_STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
     "postgresql": sa.text("SELECT extract(epoch FROM clock_timestamp())"),
@@ -95,10 +97,22 @@ class Database:
             raise BadConnection(reason=str(error)) from error
         self.dialect: str = self.engine.dialect.name
         self._reader = self.engine if self.dialect == "sqlite" else _engine(self.url, options, reading=True)
+        if metrics.METRICS.on:
+            self._count_for_metrics()
         keep = 0 if self.dialect == "sqlite" else options.max_pool_size
         self._readers = _Kept(self._reader, keep, options.connection_recycle_time)
         self._writers = _Kept(self.engine, keep, options.connection_recycle_time)
         self._sqlite_writer = threading.RLock() if self.dialect == "sqlite" else None
+
+    def _count_for_metrics(self) -> None:
+        name = str(self.url.database or "memory").rpartition("/")[2]
+        for engine in {self.engine, self._reader}:
+            event.listen(engine, "before_cursor_execute", lambda *_told: _STATEMENTS.add(name))
+
+    def check(self) -> None:
+        """Raises DatabaseUnavailable."""
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
 
     @functools.cached_property
     def statements(self) -> "Counter":

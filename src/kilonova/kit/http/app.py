@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import falcon
 
-from kilonova.kit import codec, logs
+from kilonova.kit import codec, logs, metrics
 from kilonova.kit.context import Context, new_request_id
 from kilonova.kit.errors import Invalid, KilonovaError, NotFound
 from kilonova.kit.http.cors import Cors
@@ -24,6 +24,7 @@ from kilonova.kit.http.versions import Version, Versioning
 
 LOG = logging.getLogger(__name__)
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+_REQUESTS = metrics.timer("kilonova_http_request_seconds", "Requests answered", "service", "method", "route", "code")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UUID = re.compile(r"[0-9a-f-]{32,36}")
 _REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
@@ -171,6 +172,9 @@ class _Exchange:
 
     def _answered(self, seconds: float) -> None:
         """Reads are told at debug level: they are many, and change nothing."""
+        if _REQUESTS.on:
+            route = f"{self.endpoint.path}#{self.endpoint.action}" if self.endpoint.action else self.endpoint.path
+            _REQUESTS.observe(seconds, self.service.name, self.req.method, route, str(self.status))
         level = logging.DEBUG if self.req.method in _READS else logging.INFO
         if LOG.isEnabledFor(level):
             action = f" {self.endpoint.action}" if self.endpoint.action else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kilonova.kit import errors
+from kilonova.kit import errors, metrics
 from kilonova.kit.errors import KilonovaError, Kind, Unavailable
 
 Payload = Mapping[str, Any]
@@ -49,6 +49,9 @@ class Bus(Protocol):
     def serve(self, address: Address, handlers: Mapping[str, Handler], *, threads: int = 16) -> Listener:
         """Answer calls and casts to ``address`` (which names a server) and to its topic at large."""
 
+    def check(self) -> None:
+        """Raises Unavailable when messages cannot be sent now."""
+
     def close(self) -> None:
         """Drop connections."""
 
@@ -65,6 +68,23 @@ _KINDS: dict[Kind, type[KilonovaError]] = {
     "gone": errors.Gone,
     "internal": KilonovaError,
 }
+
+
+_CALLS = metrics.counter("kilonova_rpc_calls", "Calls to other services over the bus", "topic", "method", "outcome")
+
+
+def counted(address: Address, method: str, ask: Callable[[], Any]) -> Any:
+    """The result of ``ask``, which calls ``method``."""
+    outcome = "failed"
+    try:
+        result = ask()
+        outcome = "answered"
+    except NoAnswer:
+        outcome = "unanswered"
+        raise
+    finally:
+        _CALLS.add(address.topic, method, outcome)
+    return result
 
 
 def wrap_error(error: Exception) -> dict[str, Any]:

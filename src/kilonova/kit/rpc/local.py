@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from kilonova.kit import codec, logs
-from kilonova.kit.rpc.contract import Address, Handler, NoAnswer, Payload, unwrap, wrap_error
+from kilonova.kit.rpc.contract import Address, Handler, NoAnswer, Payload, counted, unwrap, wrap_error
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +49,9 @@ class LocalBus:
 
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
         """Raises NoAnswer when no server listens or none answers in ``timeout`` seconds."""
+        return counted(address, method, lambda: self._call(address, method, payload, timeout))
+
+    def _call(self, address: Address, method: str, payload: Payload, timeout: float) -> Any:
         server = self._find(address)
         if server is None:
             raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=0)
@@ -84,6 +87,9 @@ class LocalBus:
             listed = self._servers.get(server.address.topic, [])
             if server in listed:
                 listed.remove(server)
+
+    def check(self) -> None:
+        """There is nothing that could be away."""
 
     def close(self) -> None:
         """Stop every server."""

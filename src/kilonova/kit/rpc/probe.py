@@ -30,8 +30,8 @@ class Answer:
     """How many listen to the queue that was asked about."""
 
 
-def probe(configuration: Configuration, url: str, *, queue: str) -> list[Answer]:
-    """One answer per broker of the URL. Raises BadConfiguration for a URL that cannot be read."""
+def probe(configuration: Configuration, url: str, *, queue: str = "") -> list[Answer]:
+    """One answer per broker of the URL, with the listeners of a queue. Raises BadConfiguration."""
     conf = complete(configuration.apart())
     try:
         parsed = messaging.TransportURL.parse(conf, url)
@@ -70,7 +70,7 @@ def _ask(host: Any, vhost: str, queue: str, secure: dict[str, Any]) -> Answer:
     )
     try:
         connection.connect()
-        return Answer(host=place, vhost=vhost, consumers=_consumers(connection, queue))
+        return Answer(host=place, vhost=vhost, consumers=_consumers(connection, queue) if queue else 0)
     except amqp.exceptions.AccessRefused as error:
         return Answer(host=place, vhost=vhost, trouble="refused", words=str(error))
     except amqp.exceptions.NotAllowed as error:  # RabbitMQ's 530: the vhost is not there, or not this user's

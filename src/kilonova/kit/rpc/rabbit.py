@@ -13,8 +13,9 @@ from typing import Any
 from oslo_config import cfg
 
 from kilonova.kit import codec, logs
+from kilonova.kit.errors import Unavailable
 from kilonova.kit.options import BadConfiguration, Configuration
-from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, unwrap, wrap_error
+from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, counted, unwrap, wrap_error
 from kilonova.kit.threads_only import without_eventlet
 
 without_eventlet()
@@ -98,6 +99,8 @@ class RabbitBus:
             raise BadConfiguration(reason=f"[DEFAULT] transport_url: {error}") from error
         self._reached = False
         self._clients: dict[Address, Any] = {}
+        self._configuration = configuration
+        self._url = url
         self._listeners: list[_Listener] = []
         self._lock = threading.Lock()
 
@@ -113,12 +116,16 @@ class RabbitBus:
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
         """Raises NoAnswer."""
         client = self._client(address).prepare(timeout=timeout, retry=_RETRIES, transport_options=_NOTICED)
-        try:
-            self._reach()
-            reply = client.call(logs.facts(), "deliver", name=method, data=codec.text(payload))
-        except _UNANSWERED as error:
-            raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
-        return unwrap(codec.loads(reply))
+
+        def ask() -> Any:
+            try:
+                self._reach()
+                reply = client.call(logs.facts(), "deliver", name=method, data=codec.text(payload))
+            except _UNANSWERED as error:
+                raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
+            return unwrap(codec.loads(reply))
+
+        return counted(address, method, ask)
 
     def _reach(self) -> None:
         """The library waits without end for its first connection for replies, so be sure that there is a broker."""
@@ -147,6 +154,14 @@ class RabbitBus:
         with self._lock:
             self._listeners.append(listener)
         return listener
+
+    def check(self) -> None:
+        """Log in to the brokers, one after the other, until one lets us in. Raises Unavailable."""
+        from kilonova.kit.rpc.probe import probe  # noqa: PLC0415  # it asks this module
+
+        asked = probe(self._configuration, self._url or self._configuration.oslo.transport_url)
+        if all(answer.trouble for answer in asked):
+            raise Unavailable("; ".join(f"broker {answer.host}: {answer.words}" for answer in asked))
 
     def close(self) -> None:
         """Stop every server and drop connections."""

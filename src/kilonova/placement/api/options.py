@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from kilonova.kit.db.engine import DatabaseOptions
 from kilonova.kit.http.cors import CorsOptions
+from kilonova.kit.monitoring import MonitoringOptions
 from kilonova.kit.options import opt
 
 DATABASE_GROUP = "placement_database"
@@ -98,6 +99,7 @@ KNOWN: tuple[type, ...] = (
     IdleOptions,
     IdlePaths,
     IdleWorkarounds,
+    MonitoringOptions,
     PlacementDatabaseOptions,
     PlacementOptions,
     PolicyOptions,
