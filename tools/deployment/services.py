@@ -43,6 +43,8 @@ class Deployment:
     stack: Stack
     nodes: int = 1
     workers: int = 1
+    monitored: bool = False
+    """Numbers and health are told on this machine."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -157,6 +159,7 @@ class Deployment:
                 "service_token_roles_required": "true",
                 "service_token_roles": "service",
             },
+            "monitoring": {"listen": "127.0.0.1" if self.monitored else ""},
             "service_user": {**service, "send_service_user_token": "true"},
             **dict.fromkeys(("placement", "glance", "neutron"), region),
         }

@@ -20,7 +20,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def deployment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    made = Deployment(tmp_path_factory.mktemp("deployment"), stack, workers=2)
+    made = Deployment(tmp_path_factory.mktemp("deployment"), stack, workers=2, monitored=True)
     try:
         made.prepare()
         made.start()

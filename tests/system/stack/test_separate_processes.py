@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 from deployment.client import Client, until
 from deployment.services import Deployment
+
+from kilonova.kit.monitoring import PORTS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 Ask = Callable[..., Any]
@@ -129,6 +132,33 @@ def test_no_log_has_a_secret_of_the_configuration(deployment: Deployment) -> Non
     secrets_of_it |= set(re.findall(r"://[^:/@\s]+:([^@\s]+)@", text))
     assert len(secrets_of_it) > 2
     assert [(n, one) for n in deployment.running for one in secrets_of_it if one in deployment.log(n)] == []
+
+
+def told(program: str, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORTS[program]}{path}", timeout=10) as reply:
+        return str(reply.read().decode())
+
+
+def test_every_process_tells_numbers_and_health(openstack: Ask, ground: None, deployment: Deployment) -> None:
+    programs = {"placement": "placement-api", **{name: f"nova-{name}" for name in deployment.running}}
+    for name in deployment.running:
+        assert json.loads(told(programs[name], "/healthz"))["healthy"]
+        ready = json.loads(told(programs[name], "/readyz"))
+        assert ready["ready"], ready
+    server = boot(openstack, "separate4")["id"]
+    openstack("server", "delete", server)
+    until("gone", lambda: not openstack("server", "list"), pause=0.5)
+    counts = {
+        "nova-api": r'kilonova_http_request_seconds_count\{code="202",method="POST",route="/servers".*\} ([0-9.]+)',
+        "placement-api": r'kilonova_http_request_seconds_count\{code="204",method="PUT",route="/alloc.*\} ([0-9.]+)',
+        "nova-compute": r'kilonova_host_resources\{kind="total".*resource="vcpus"\} ([0-9.]+)',
+    }
+    for program, pattern in counts.items():
+        [found] = re.findall(pattern, told(program, "/metrics"))
+        assert float(found) >= 1
+    ended = re.compile(r'kilonova_operation_seconds_count\{outcome="done",verb="create"\} ([0-9.]+)')
+    runners = ("nova-conductor", "nova-scheduler")
+    assert sum(float(n) for program in runners for n in ended.findall(told(program, "/metrics"))) >= 1
 
 
 def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment) -> None:
