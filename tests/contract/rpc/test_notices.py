@@ -10,8 +10,8 @@ from tests.contract.rpc.conftest import FIRST
 
 from kilonova.kit.notices import Notice
 from kilonova.kit.options import Configuration, from_mapping
+from kilonova.kit.rpc.library import complete
 from kilonova.kit.rpc.notices import OsloNotices
-from kilonova.kit.rpc.rabbit import complete
 
 pytestmark = [pytest.mark.system, FIRST]
 SENT = Notice(event_type="instance.pause.end", publisher="nova-compute:host1", payload={"name": "ä"})

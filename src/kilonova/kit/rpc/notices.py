@@ -4,7 +4,7 @@ import logging
 
 from kilonova.kit.notices import Notice, NoticeOptions
 from kilonova.kit.options import BadConfiguration, Configuration
-from kilonova.kit.rpc.rabbit import complete, messaging
+from kilonova.kit.rpc.library import complete, messaging
 
 LOG = logging.getLogger(__name__)
 

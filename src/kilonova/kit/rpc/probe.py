@@ -11,7 +11,7 @@ import amqp
 import amqp.exceptions
 
 from kilonova.kit.options import BadConfiguration, Configuration
-from kilonova.kit.rpc.rabbit import complete, messaging
+from kilonova.kit.rpc.library import complete, messaging
 
 _SECONDS = 5
 _PORT, _TLS_PORT = 5672, 5671

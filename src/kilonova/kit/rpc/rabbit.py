@@ -10,32 +10,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from oslo_config import cfg
-
 from kilonova.kit import codec, logs
 from kilonova.kit.errors import Unavailable
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, counted, unwrap, wrap_error
-from kilonova.kit.threads_only import without_eventlet
-
-without_eventlet()
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # oslo.messaging uses helpers of oslo.utils that are deprecated
-    from oslo_service import backend
-
-    backend.init_backend(backend.BackendType.THREADING)
-    import oslo_messaging
-    from kombu.exceptions import OperationalError
-    from oslo_messaging._drivers import amqpdriver
-    from oslo_messaging._drivers.common import PURPOSE_SEND
-
-messaging = oslo_messaging
-"""For the other modules here: whoever imports the library first must keep it from eventlet, as above."""
-
-# After each message the library's consumers wake in 1, 2, 4 … ms to send acknowledgements that other threads left for
-# them. Those are notifications' alone: calls and casts are acknowledged where they arrive. A dozen wakings cost more
-# than the message (4 of 7 ms of processor time a call, measured), so the first one waits as long as the last.
-amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = 1.0
+from kilonova.kit.rpc.library import PURPOSE_SEND, OperationalError, complete
+from kilonova.kit.rpc.library import messaging as oslo_messaging
+from kilonova.kit.rpc.probe import probe
 
 LOG = logging.getLogger(__name__)
 _UNANSWERED = (
@@ -50,14 +31,6 @@ _NOTICED = oslo_messaging.TransportOptions(at_least_once=True)
 """The broker says at once when nobody has ever listened, instead of leaving us to wait."""
 _RETRIES = 2
 """Further tries to send while the broker is away: unlimited by default, whatever timeout a call has."""
-
-
-def complete(conf: Any) -> Any:
-    """Tracing and metrics want options in the transport's configuration, but register them on the global one alone."""
-    for name, group in cfg.CONF._groups.items():  # noqa: SLF001  # oslo.config lists registered options nowhere else
-        if name.startswith("oslo_messaging"):
-            conf.register_opts([known["opt"] for known in group._opts.values()], group=name)  # noqa: SLF001  # the same
-    return conf
 
 
 class _Endpoint:
@@ -157,8 +130,6 @@ class RabbitBus:
 
     def check(self) -> None:
         """Log in to the brokers, one after the other, until one lets us in. Raises Unavailable."""
-        from kilonova.kit.rpc.probe import probe  # noqa: PLC0415  # it asks this module
-
         asked = probe(self._configuration, self._url or self._configuration.oslo.transport_url)
         if all(answer.trouble for answer in asked):
             raise Unavailable("; ".join(f"broker {answer.host}: {answer.words}" for answer in asked))
