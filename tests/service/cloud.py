@@ -216,7 +216,7 @@ class Cloud:
         wait_for(lambda: self.show(uuid).status_code == 404, seconds)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

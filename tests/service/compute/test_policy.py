@@ -37,6 +37,7 @@ _ALLOWED = {
     "owner-user": set(_CALLERS),
     "any": set(_CALLERS),
 }
+_TASK = "OS-EXT-STS:task_state"
 _REFUSED = {403, 404}
 _HIDING = {"os_compute_api:os-flavor-extra-specs:index"}
 """Rules that only decide what flavors' documents show."""
@@ -53,7 +54,7 @@ class World:
         self.network = cloud.network_api.network("private", "project")
 
     def path(self, template: str) -> str:
-        if "{server_id}" in template and (not self.server or self.cloud.show(self.server).status_code != 200):
+        if "{server_id}" in template and not self._stays():
             self._host_is_up()
             made = self.cloud.boot(networks=[{"uuid": self.network}], metadata={"foo": "bar"}, flavorRef="2")
             self.server = made["id"]
@@ -66,6 +67,11 @@ class World:
             "key": "foo",
         }
         return "/".join(known.get(part[1:-1], "1") if part.startswith("{") else part for part in template.split("/"))
+
+    def _stays(self) -> bool:
+        """The server is there, and no route before has had it deleted."""
+        shown = self.cloud.show(self.server) if self.server else None
+        return shown is not None and shown.status_code == 200 and shown.json["server"][_TASK] != "deleting"
 
     def _host_is_up(self) -> None:
         """Routes of services disable it and force it down."""

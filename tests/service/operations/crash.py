@@ -186,7 +186,7 @@ class Site(Cloud):
         new = NewImage(name="other", disk_format="qcow2", container_format="bare", visibility="public")
         return self.images.add(new, b"other").id
 
-    def settle(self, uuid: str, seconds: float = 10) -> None:
+    def settle(self, uuid: str, seconds: float = 40) -> None:
         wait_for(lambda: at_rest(self.world(), uuid), seconds)
 
 
