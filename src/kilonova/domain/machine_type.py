@@ -1,7 +1,11 @@
 """Machine types of QEMU: ``pc`` and ``q35`` are names for the newest ``pc-i440fx-N.N`` and ``pc-q35-N.N``."""
 
 import re
+from typing import Final
 
+from kilonova.kit import codec
+
+PROPERTY: Final = "hw_machine_type"
 _VERSIONED = re.compile(r"(?P<kind>.+?)-(?P<major>\d+)\.(?P<minor>\d+)(?:\.\d+)?")
 _KINDS = {"pc-i440fx": "pc", "pc-q35": "q35"}
 _OLDEST = {"pc": (2, 4), "q35": (2, 4), "virt": (2, 6)}
@@ -28,3 +32,9 @@ def may_become(before: str, after: str) -> bool:
     if kind != wanted_kind:
         return False
     return version is None or wanted is None or wanted >= version
+
+
+def recorded(image: str, machine: str) -> str:
+    """An image's facts, as a server's row keeps them, that name a machine type: the one they name already, or this."""
+    facts = codec.loads(image)
+    return codec.text({**facts, "properties": {PROPERTY: machine, **facts.get("properties", {})}})

@@ -197,6 +197,8 @@ class GuestState:
     uuid: str
     name: str
     power: PowerState
+    machine: str | None = None
+    """Of a guest that was just made: the machine type it got, where there are such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

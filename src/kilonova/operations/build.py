@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from kilonova.domain import machine_type
 from kilonova.domain import server as states
 from kilonova.domain.block_device import BlockDevice
 from kilonova.domain.quota import OverLimit, QuotaOptions
@@ -252,9 +253,15 @@ def _started(  # what the host is told, put together from the three steps before
             "launched_at": work.now(),
             "root_device_name": "/dev/vda",
             "fault": None,
+            **_with_machine(server, state.get("machine")),
             **network_columns(nics),
         },
     )
+
+
+def _with_machine(server: Row, machine: str | None) -> dict[str, Any]:
+    """The guest keeps its machine type from now on, whatever becomes the default; one without an image follows that."""
+    return {"image": machine_type.recorded(server["image"], machine)} if machine and server["image"] else {}
 
 
 def _volumes(work: Work, server: Row, command: Build, attempt: int) -> bool:

@@ -35,6 +35,9 @@ class SchedulerOptions:
     enable_isolated_aggregate_filtering: bool = opt(
         False, "keep servers lacking an aggregate's trait:* metadata off it"
     )
+    discover_hosts_in_cells_interval: int = opt(
+        -1, "seconds between looks for hosts to map; not above 0: never", min=-1
+    )
     image_metadata_prefilter: bool = opt(False, "turn image properties into required traits")
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from kilonova.domain.machine_type import may_become, too_old
+from kilonova.domain.machine_type import may_become, recorded, too_old
+from kilonova.kit import codec
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,9 @@ def test_a_machine_keeps_its_kind_and_never_gets_older(before: str, after: str, 
 )
 def test_what_no_qemu_has_any_more(name: str, old: bool) -> None:
     assert too_old(name) is old
+
+
+def test_what_the_image_asks_for_is_what_is_recorded() -> None:
+    assert codec.loads(recorded('{"id": "i"}', "q35")) == {"id": "i", "properties": {"hw_machine_type": "q35"}}
+    asked = '{"id":"i","properties":{"hw_machine_type":"pc"}}'
+    assert recorded(asked, "q35") == asked

@@ -14,7 +14,6 @@ from kilonova.store import mapped, servers
 from kilonova.store.cells import Cell
 
 _STILL = (STOPPED, SHELVED, SHELVED_OFFLOADED)
-_MACHINE = "hw_machine_type"
 _AT_ONCE = 500
 
 
@@ -52,7 +51,7 @@ def _properties(server: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write(cell: Cell, server: Mapping[str, Any], changes: Mapping[str, str], *, state: bool = True) -> None:
     """Raises Changed."""
-    image = codec.loads(server["image"]) if server["image"] else {"id": None, "disk_format": None, "size": 0}
+    image = codec.loads(server["image"]) if server["image"] else {"id": None, "disk_format": "raw", "size": 0}
     image["properties"] = {**_properties(server), **changes}
     unchanged = (servers.idle(),) if state else ()
     with cell.database.write() as connection:
@@ -62,7 +61,7 @@ def _write(cell: Cell, server: Mapping[str, Any], changes: Mapping[str, str], *,
 
 def get_machine_type(deployment: Deployment, arguments: argparse.Namespace) -> int:
     """Exit codes: 0 printed; 1 error; 2 no such server; 3 none is recorded."""
-    return _show(deployment, arguments.instance_uuid, _MACHINE, "No machine type registered for instance")
+    return _show(deployment, arguments.instance_uuid, machine_type.PROPERTY, "No machine type registered for instance")
 
 
 def show(deployment: Deployment, arguments: argparse.Namespace) -> int:
@@ -98,7 +97,7 @@ def update_machine_type(deployment: Deployment, arguments: argparse.Namespace) -
     if machine_type.too_old(arguments.machine_type):
         print(f"The machine type {arguments.machine_type} is not supported any more.")
         return 5
-    before = _properties(server).get(_MACHINE)
+    before = _properties(server).get(machine_type.PROPERTY)
     if not arguments.force:
         if server["vm_state"] not in _STILL:
             print(f"Instance {server['uuid']} is {server['vm_state']}: it has to be one of {', '.join(_STILL)}.")
@@ -106,7 +105,7 @@ def update_machine_type(deployment: Deployment, arguments: argparse.Namespace) -
         if before and not machine_type.may_become(before, arguments.machine_type):
             print(f"Cannot change the machine type from {before} to {arguments.machine_type}.")
             return 4
-    _write(cell, server, {_MACHINE: arguments.machine_type}, state=not arguments.force)
+    _write(cell, server, {machine_type.PROPERTY: arguments.machine_type}, state=not arguments.force)
     print(f"Updated instance {server['uuid']} machine type to {arguments.machine_type} (previously {before})")
     return 0
 
@@ -137,7 +136,7 @@ def without_machine_type(cell: Cell) -> list[str]:
             living = servers.get_many(connection, [one["uuid"] for one in page if not one["deleted"]])
         if not page:
             return found
-        found += [row["uuid"] for row in living if row["host"] and not _properties(row).get(_MACHINE)]
+        found += [row["uuid"] for row in living if row["host"] and not _properties(row).get(machine_type.PROPERTY)]
         marker = page[-1]["uuid"]
 
 

@@ -2,11 +2,12 @@
 
 import contextlib
 import shutil
+from dataclasses import replace
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import GuestSpec, GuestState, Progress
 from kilonova.hypervisor.libvirt import taps
-from kilonova.hypervisor.libvirt.connection import DomainGone
+from kilonova.hypervisor.libvirt.connection import DomainGone, LiveDomain
 from kilonova.hypervisor.libvirt.ground import Ground
 from kilonova.hypervisor.libvirt.snapshots import staging
 from kilonova.hypervisor.libvirt.xml import domain as xml
@@ -22,16 +23,20 @@ class Lifecycle(Ground):
         with self.locks.hold(spec.uuid), UndoStack() as undo:
             domain = self.find(spec.uuid)
             if domain is not None and domain.power() in {PowerState.RUNNING, PowerState.PAUSED}:
-                return self.state_of(domain)
+                return self._made(domain, spec)
             if domain is None:  # what this call did not make, it does not unmake
                 undo.push(self._remove, spec.uuid, tuple(nic.devname for nic in spec.nics))
                 folder = self.storage.make(spec, progress)
                 domain = self.define(spec, folder)
             progress("starting the guest")
             domain.start()
-            state = self.state_of(domain)
+            state = self._made(domain, spec)
             undo.commit()
             return state
+
+    def _made(self, domain: LiveDomain, spec: GuestSpec) -> GuestState:
+        machine = self.plan(spec, self.storage.folder(spec.uuid)).machine
+        return replace(self.state_of(domain), machine=machine)
 
     def rebuild(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestState:
         self.storage.fetch(spec, None if spec.boots_from_volume else spec.image, progress)
