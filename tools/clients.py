@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deployment.client import command_over
 from deployment.held import seed, served
 from deployment.services import WontStart
 from deployment.stack import ROOT, NoStack, Stack
@@ -117,18 +118,6 @@ def outcomes(report: Path) -> Iterator[tuple[str, str, str]]:
             elif child.tag == "skipped" and state == "passed":
                 state, why = "skipped", str(child.get("message"))
         yield state, f"{case.get('classname')}.{case.get('name')}", why
-
-
-def command_over(path: Path) -> str:
-    """A program that has ``deployment/preloaded.py`` do its work; its name says which client it is."""
-    return f"""#!{sys.executable} -IS
-import json, os, socket, sys
-request = {{"argv": sys.argv, "environ": dict(os.environ), "cwd": os.getcwd()}}
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect({str(path)!r})
-    socket.send_fds(server, [json.dumps(request).encode() + b"\\n"], [0, 1, 2])
-    sys.exit(int(server.recv(8) or b"70"))
-"""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from deployment.stack import NoStack, Stack
+from tests.walk.site import Site
 
 Up = Callable[..., Stack]
 
@@ -41,3 +42,14 @@ def net(neighbours: Up) -> Stack:
 @pytest.fixture(scope="session")
 def volume(neighbours: Up) -> Stack:
     return neighbours("volume")
+
+
+@pytest.fixture(scope="session")
+def site(neighbours: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Our programs beside all neighbours, with real guests on this machine."""
+    made = Site(tmp_path_factory.mktemp("site"), neighbours("net", "volume"))
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()

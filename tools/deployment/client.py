@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,3 +80,15 @@ def until(what: str, condition: Callable[[], Any], seconds: float = 120, pause: 
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come to pass within {seconds} s")
         time.sleep(pause)
+
+
+def command_over(path: Path) -> str:
+    """A program that has ``deployment/preloaded.py`` do its work; its name says which client it is."""
+    return f"""#!{sys.executable} -IS
+import json, os, socket, sys
+request = {{"argv": sys.argv, "environ": dict(os.environ), "cwd": os.getcwd()}}
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({str(path)!r})
+    socket.send_fds(server, [json.dumps(request).encode() + b"\\n"], [0, 1, 2])
+    sys.exit(int(server.recv(8) or b"70"))
+"""

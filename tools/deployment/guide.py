@@ -29,6 +29,7 @@ HERE: Mapping[str, str] = {
     "PLACEMENTPASS": "servicepass",
     "NEUTRONPASS": "servicepass",
     "METADATASECRET": "metadatasecret",
+    "cirros": "tinyguest",
 }
 """Longer words first: what the guide calls a thing, and what it is here."""
 

@@ -4,6 +4,8 @@ Run by the clients' own Python: ``python preloaded.py SOCKET``. A command sends 
 ``environ`` and ``cwd``, and its three open files; the code it ends with comes back.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -12,19 +14,23 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import novaclient.shell
 import openstack.compute.v2._proxy
 import openstack.image.v2._proxy
 import openstack.network.v2._proxy  # noqa: F401  # loaded once, for all commands to come
 from openstackclient import shell
 
-_CLIENTS = {"openstack": shell.main, "nova": novaclient.shell.main}
+_CLIENTS = {
+    "openstack": shell.main,
+    "nova": lambda words: importlib.import_module("novaclient.shell").main(words),
+}
 _FILES = 3
 """Input, output, errors."""
 
 
 def serve(path: Path) -> None:
     """One fork a command."""
+    with contextlib.suppress(ImportError):  # not everybody has it
+        importlib.import_module("novaclient.shell")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -45,6 +45,8 @@ class Deployment:
     workers: int = 1
     monitored: bool = False
     """Numbers and health are told on this machine."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Options by section that are other than usual; None leaves one out."""
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -163,11 +165,18 @@ class Deployment:
             "service_user": {**service, "send_service_user_token": "true"},
             **dict.fromkeys(("placement", "glance", "neutron"), region),
         }
-        parser = configparser.RawConfigParser()
-        parser.read_dict({name: {key: str(value) for key, value in rows.items()} for name, rows in sections.items()})
-        descriptor = os.open(self.configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            parser.write(file)
+        for name, rows in self.settings.items():
+            sections[name] = {**sections.get(name, {}), **rows}
+        write_options(self.configuration, sections)
+
+
+def write_options(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """A configuration file for its owner's eyes; options that are None are left out."""
+    parser = configparser.RawConfigParser()
+    parser.read_dict({name: {k: str(v) for k, v in rows.items() if v is not None} for name, rows in sections.items()})
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        parser.write(file)
 
 
 def listening(port: int) -> bool:
