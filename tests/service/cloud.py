@@ -25,6 +25,7 @@ from kilonova.hypervisor.fake.driver import FakeDriver
 from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.http.cors import CorsOptions
 from kilonova.kit.notices import Notices, Recorded, Silent
 from kilonova.kit.options import Configuration, from_mapping
 from kilonova.kit.rpc.contract import Address, Bus
@@ -135,7 +136,9 @@ class Cloud:
     def use(self, compute: Compute) -> None:
         """Serve the API over these collaborators from here on."""
         self.compute = compute
-        self.client = falcon.testing.TestClient(build_api(compute, NoAuth(), policy(self.configuration)))
+        self.client = falcon.testing.TestClient(
+            build_api(compute, NoAuth(), policy(self.configuration), self.configuration.section(CorsOptions))
+        )
 
     def new_store(self) -> Store:
         return new_store(self.directory)

@@ -30,3 +30,11 @@ class AgentOptions:
         "reap", "what to do with guests nobody wants", choices=["reap", "log", "shutdown", "noop"]
     )
     running_deleted_instance_poll_interval: int = opt(1800, "seconds between looks for such guests")
+
+
+@dataclass(frozen=True)
+class WorkaroundOptions:
+    """``[workarounds]``, as far as compute hosts read it."""
+
+    GROUP: ClassVar[str] = "workarounds"
+    handle_virt_lifecycle_events: bool = opt(True, "look at guests as soon as the hypervisor tells of a change")

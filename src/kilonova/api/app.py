@@ -72,6 +72,7 @@ from kilonova.api.servers import (
 from kilonova.api.wiring import Compute
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.http.app import Application, Authenticator, PolicyCheck, Service
+from kilonova.kit.http.cors import Cors, CorsOptions
 from kilonova.kit.http.endpoint import Endpoint
 
 MODULES: tuple[ModuleType, ...] = (
@@ -143,7 +144,7 @@ def endpoints() -> list[Endpoint]:
     return [*table, *volumes_boot.aliases(table), *openapi.endpoints(endpoints)]
 
 
-def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Application:
+def build(compute: Compute, auth: Authenticator, policy: PolicyCheck, cors: CorsOptions | None = None) -> Application:
     """The application. With ``NoAuth`` project ids in paths may be any words."""
     table = endpoints()
     paths = Paths({e.path.split("/")[1] for e in table}, loose=isinstance(auth, NoAuth))
@@ -160,6 +161,7 @@ def build(compute: Compute, auth: Authenticator, policy: PolicyCheck) -> Applica
             wrong_method=404,
             rewrite=paths.rewrite,
             admit=admit,
+            cors=Cors(cors) if cors is not None and cors.allowed_origin else None,
             around=idempotency.around,
         )
     )

@@ -356,6 +356,17 @@ class Host(Protocol):
 
 
 @runtime_checkable
+class Lifecycle(Protocol):
+    """Telling of guests that change by themselves; a driver may do without."""
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """From here on ``tell(uuid)`` is called, in a thread of the driver's, when a guest stops, crashes or pauses.
+
+        Also when the host itself was asked to do that. What was missed while the hypervisor was away is not made up.
+        """
+
+
+@runtime_checkable
 class HostControl(Protocol):
     """Switching whole hosts; a driver may do without."""
 

@@ -16,10 +16,10 @@ _STUCK_ROUNDS = 10
 _STUCK_SECONDS = 300.0
 
 
-def stuck() -> list[str]:
+def stuck(now: float | None = None) -> list[str]:
     """Names of running loops that have not come round for many times their interval, and minutes at least."""
-    now = time.monotonic()
-    return sorted(loop.name for loop in tuple(_LOOPS) if loop.is_stuck(now))
+    moment = time.monotonic() if now is None else now
+    return sorted(loop.name for loop in tuple(_LOOPS) if loop.is_stuck(moment))
 
 
 class Loop:

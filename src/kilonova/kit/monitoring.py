@@ -59,8 +59,9 @@ class MonitoringOptions:
 class Readiness:
     """Asks all checks at once; an answer serves everybody who asks within a second."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], seconds: float = _CHECK_SECONDS) -> None:
         self._checks = checks
+        self._seconds = seconds
         self._pool = ThreadPoolExecutor(max_workers=max(len(checks), 1), thread_name_prefix="ready")
         self._lock = threading.Lock()
         self._asked = float("-inf")
@@ -75,11 +76,11 @@ class Readiness:
 
     def _ask(self) -> dict[str, str]:
         asked = {name: self._pool.submit(check) for name, check in self._checks.items()}
-        wait(asked.values(), timeout=_CHECK_SECONDS)
+        wait(asked.values(), timeout=self._seconds)
         found = {}
         for name, future in asked.items():
             if not future.done():
-                found[name] = f"no answer within {_CHECK_SECONDS:g} s"
+                found[name] = f"no answer within {self._seconds:g} s"
             else:
                 error = future.exception()
                 found[name] = "ok" if error is None else str(error) or type(error).__name__

@@ -25,6 +25,7 @@ from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError, NotFound
+from kilonova.kit.http.cors import CorsOptions
 from kilonova.kit.http.serve import ThreadedServer
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, opt
@@ -251,7 +252,8 @@ class AllInOne:
 
     def _api(self, auth: Any, store: Store, others: Neighbours) -> None:
         compute = api_parts(self.configuration, store, others, self.bus, bell_of(self.bus), self.clock)
-        self._serve("compute", build_api(compute, auth, policy(self.configuration)), threads=10)
+        cors = self.configuration.section(CorsOptions)
+        self._serve("compute", build_api(compute, auth, policy(self.configuration), cors), threads=10)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from kilonova.api.wiring import ApiOptions
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock
 from kilonova.kit.http.app import Application
+from kilonova.kit.http.cors import CorsOptions
 from kilonova.kit.loops import Loop
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.services import doors, metadata_api
@@ -26,7 +27,7 @@ def assemble(configuration: Configuration) -> Application:
     Loop("cells", CELLS_REREAD, store.refresh).start()
     parts = api_parts(configuration, store, neighbours(configuration), bus, Bell(bus), SystemClock())
     auth = authenticator(configuration, configuration.section(ApiOptions).auth_strategy)
-    return build(parts, auth, policy(configuration))
+    return build(parts, auth, policy(configuration), configuration.section(CorsOptions))
 
 
 def application() -> Application:

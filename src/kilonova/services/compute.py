@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kilonova.agent.attention import Attention
 from kilonova.agent.desk import Desk
-from kilonova.agent.options import AgentOptions
+from kilonova.agent.options import AgentOptions, WorkaroundOptions
 from kilonova.agent.reports import Reporter
-from kilonova.hypervisor.contracts import Images
+from kilonova.hypervisor.contracts import Images, Lifecycle
 from kilonova.kit.loops import Loop
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import BadConfiguration, Configuration
@@ -87,6 +88,7 @@ class ComputeHost:
         self.reporter = Reporter(host, driver, bus, placement, options)
         self._desk = Desk(driver, tell=self.reporter.migration)
         self._listener: Listener | None = None
+        self._attention: Attention | None = None
         self._silent_after = 3.0 * options.report_interval
         resources = options.update_resources_interval or 60
         self._loops = [
@@ -95,7 +97,11 @@ class ComputeHost:
         ]
         if options.sync_power_state_interval >= 0:
             interval = float(options.sync_power_state_interval or options.report_interval)
-            self._loops.append(Loop("guests", interval, self.reporter.guests))
+            guests = Loop("guests", interval, self.reporter.guests)
+            self._loops.append(guests)
+            if configuration.section(WorkaroundOptions).handle_virt_lifecycle_events and isinstance(driver, Lifecycle):
+                self._attention = Attention(guests.soon)
+                driver.watch(self._attention.changed)
 
     def start(self) -> None:
         """Join the bus and report."""
@@ -111,6 +117,8 @@ class ComputeHost:
         """Leave; guests keep running."""
         if self._listener is not None:
             self._listener.stop()
+        if self._attention is not None:
+            self._attention.stop()
         for loop in self._loops:
             loop.stop()
         self._desk.stop()

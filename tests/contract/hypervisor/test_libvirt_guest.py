@@ -112,6 +112,20 @@ def test_the_guest_really_boots_and_speaks(libvirt_world: World) -> None:
     assert eventually(lambda: libvirt_world.driver.output(spec.uuid, 1000).count(MESSAGE) == 2)
 
 
+def test_a_guest_that_ends_by_itself_is_told_of(libvirt_world: World, libvirtd: Libvirtd) -> None:
+    told: list[str] = []
+    libvirt_world.driver.watch(told.append)
+    spec = libvirt_world.spec()
+    libvirt_world.driver.create(spec, quiet)
+    virsh(libvirtd, "destroy", spec.uuid)
+    assert eventually(lambda: spec.uuid in told)
+    told.clear()
+    libvirtd.restart()  # a broken link is found by the next call, and what comes after it is told again
+    libvirt_world.driver.start(spec)
+    virsh(libvirtd, "destroy", spec.uuid)
+    assert eventually(lambda: spec.uuid in told)
+
+
 def test_its_screen_answers_as_vnc(libvirt_world: World, libvirtd: Libvirtd) -> None:
     spec = libvirt_world.spec()
     libvirt_world.driver.create(spec, quiet)

@@ -2,7 +2,7 @@
 
 import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ _CONSOLES = frozenset({"novnc", "spice-html5", "spice-direct", "serial"})
 class FakeDriver(FakeMoves):
     """Implements ``contracts.Driver``; safe for many threads."""
 
+    _tell: Callable[[str], None] | None = None
+
     def close(self) -> None:
         """Close the state file and the screen."""
         self._guests.close()
@@ -70,6 +72,20 @@ class FakeDriver(FakeMoves):
     def guests(self) -> tuple[GuestState, ...]:
         self.faults.meet("guests", self._host)
         return tuple(record.guest() for record in self._guests.all())
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Implements ``contracts.Lifecycle``."""
+        self._tell = tell
+
+    def shut_itself_down(self, uuid: str) -> None:
+        """What a guest does that powers itself off."""
+        with self._lock(uuid):
+            record = self._guests.get(uuid)
+            if record is None:
+                raise GuestMissing(uuid=uuid)
+            self._guests.put(replace(record, power=PowerState.SHUTDOWN))
+        if self._tell is not None:
+            self._tell(uuid)
 
     def maintenance(self, *, on: bool) -> str:
         return "on_maintenance" if on else "off_maintenance"

@@ -5,6 +5,7 @@ something up is tried again at once. Running guests do not notice.
 """
 
 import contextlib
+import functools
 import logging
 import threading
 import time
@@ -39,6 +40,12 @@ _UNDEFINE_ALL = (
     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
+_ENDED = {
+    libvirt.VIR_DOMAIN_EVENT_STOPPED,
+    libvirt.VIR_DOMAIN_EVENT_CRASHED,
+    libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+    libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED,
+}
 _JOB_POLL_S = 0.2
 _AGENT_S = 10
 
@@ -70,6 +77,18 @@ def _is_being_unplugged(error: Any) -> bool:
     return "in the process of unplug" in str(error)
 
 
+@functools.cache
+def _run_events() -> None:
+    """Libvirt's own event loop, in a thread for the rest of the process."""
+    libvirt.virEventRegisterDefaultImpl()
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, name="libvirt-events", daemon=True).start()
+
+
 class Connection:
     """One connection, made when first needed, shared by all threads (libvirt allows it)."""
 
@@ -78,6 +97,17 @@ class Connection:
         self.host = host
         self._raw: Any = None
         self._lock = threading.Lock()
+        self._tell: Callable[[str], None] | None = None
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Call ``tell(uuid)`` of every domain that stops, crashes or pauses, on this connection and those after it."""
+        _run_events()  # before the connection is made, or it has none
+        self._tell = tell
+        self.close()
+
+    def _event(self, _raw: Any, domain: Any, event: int, _detail: int, _opaque: Any) -> None:
+        if self._tell is not None and event in _ENDED:
+            self._tell(str(domain.UUIDString()))
 
     def close(self) -> None:
         """Forget the connection; the next call makes a new one."""
@@ -92,6 +122,9 @@ class Connection:
             if self._raw is None:
                 try:
                     self._raw = libvirt.open(self._uri)
+                    if self._tell is not None:
+                        kind = libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
+                        self._raw.domainEventRegisterAny(None, kind, self._event, None)
                 except libvirt.libvirtError as error:
                     raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
             return self._raw

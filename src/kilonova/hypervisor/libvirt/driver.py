@@ -1,5 +1,7 @@
 """The libvirt driver: all its parts as one."""
 
+from collections.abc import Callable
+
 from kilonova.hypervisor.contracts import ImageFacts, Progress
 from kilonova.hypervisor.libvirt.consoles import ConsoleReader
 from kilonova.hypervisor.libvirt.devices import DevicePlug
@@ -28,6 +30,10 @@ class LibvirtDriver(
     def close(self) -> None:
         """Drop the link to libvirtd; guests run on."""
         self.connection.close()
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Implements ``contracts.Lifecycle``."""
+        self.connection.watch(tell)
 
     def cache_image(self, image: ImageFacts, progress: Progress) -> bool:
         """Implements ``contracts.ImageCaching``."""
