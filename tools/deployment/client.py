@@ -4,7 +4,7 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ class Client:
         return json.loads(data) if data else None
 
 
-def token(login: dict[str, str]) -> tuple[str, str]:
+def token(login: Mapping[str, str]) -> tuple[str, str]:
     """A token of Keystone for ``OS_*`` variables, and its project's id."""
     user = {"name": login["OS_USERNAME"], "password": login["OS_PASSWORD"], "domain": {"id": "default"}}
     scope = {"project": {"name": login["OS_PROJECT_NAME"], "domain": {"id": "default"}}}

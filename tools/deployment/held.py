@@ -41,6 +41,7 @@ def seed(login: Mapping[str, str], images: tuple[str, ...], flavors: Mapping[str
             body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
             made = shelf.call("POST", "/v2/images", body)
             shelf.put_bytes(f"/v2/images/{made['id']}/file", b"\0" * 65536)
+    shelf.close()
     api = Client(COMPUTE, word)
     there = {flavor["name"] for flavor in api.call("GET", "/flavors")["flavors"]}
     for name, (vcpus, ram, disk) in flavors.items():

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,18 +71,25 @@ class Deployment:
         """Start programs (all of them by default) and wait until they serve."""
         for name in names or tuple(PROGRAMS):
             module, *words = {**PROGRAMS, **EXTRA}[name]
-            filled = [word.format(workers=self.workers) for word in words]
-            with (self.directory / f"{name}.log").open("ab") as log:
-                self.running[name] = subprocess.Popen(
-                    [sys.executable, "-m", module, "--config-file", str(self.configuration), *filled],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=ROOT,
-                    start_new_session=True,
-                )
+            self.spawn(name, [module, *(word.format(workers=self.workers) for word in words)], self.configuration)
         for name in names or tuple(PROGRAMS):
             self._wait(name)
+
+    def spawn(
+        self, name: str, words: Sequence[str], configuration: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """A program (module and arguments) under a name, in a session of its own; nobody waits for it."""
+        module, *arguments = words
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", module, "--config-file", str(configuration), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
 
     def _wait(self, name: str) -> None:
         """HTTP services: until they answer; the others: until they say that they are up."""
@@ -116,8 +123,8 @@ class Deployment:
         """Process ids of ours and of the stack's, by name."""
         return {**{name: process.pid for name, process in self.running.items()}, **self.stack.pids()}
 
-    def _tool(self, module: str, *words: str) -> None:
-        command = [sys.executable, "-m", module, "--config-file", str(self.configuration), *words]
+    def _tool(self, module: str, *words: str, configuration: Path | None = None) -> None:
+        command = [sys.executable, "-m", module, "--config-file", str(configuration or self.configuration), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
         if done.returncode:
             raise WontStart(f"{module} {' '.join(words)}: {done.stdout}{done.stderr}")

@@ -7,6 +7,7 @@ import subprocess
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymysql
 
@@ -75,15 +76,32 @@ class Stack:
         """Process ids by name."""
         return {name: int((self.home / "run" / f"{name}.pid").read_text().split()[0]) for name in NAMES}
 
+    def virtual_host(self, name: str) -> str:
+        """One of RabbitMQ's, made if need be; its URL."""
+        words = (("add_vhost", name), ("set_permissions", "-p", name, "stack", ".*", ".*", ".*"))
+        calls = "; ".join(f"core.rabbitmqctl(*{word!r}, check=False)" for word in words)
+        text = f"import sys; sys.path.insert(0, {str(self.script.parent)!r}); from stacklib import core; {calls}"
+        environment = {**os.environ, "STACK_HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"}
+        subprocess.run(["python3", "-c", text], env=environment, check=True, capture_output=True, timeout=120)
+        return f"{self.transport_url}{name}"
+
     @property
     def transport_url(self) -> str:
         return "rabbit://stack:mqpass@127.0.0.1:13672/"
 
 
+def root(database: str | None = None) -> Any:
+    """A connection to the companion database as its administrator."""
+    host, port, user, password = DATABASE
+    return pymysql.connect(
+        host=host, port=port, user=user, password=password, database=database, charset="utf8mb4", autocommit=True
+    )
+
+
 def fresh_databases(*names: str) -> dict[str, str]:
     """Empty databases; name → SQLAlchemy URL."""
     host, port, user, password = DATABASE
-    connection = pymysql.connect(host=host, port=port, user=user, password=password)
+    connection = root()
     try:
         with connection.cursor() as cursor:
             for name in names:

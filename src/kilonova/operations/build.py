@@ -370,7 +370,7 @@ def _on_host(work: Work, host: str, spec: Mapping[str, Any], attempt: int) -> di
         try:
             found: dict[str, Any] = work.tools.hosts.ask(host, "create", {"spec": spec}, operation=call)
         except Exception as error:
-            if isinstance(error, TRANSIENT) and not _is_of_host(error):
+            if isinstance(error, TRANSIENT) and not (_is_of_host(error) and not work.tools.chooser.all_silent()):
                 raise
             with work.cell.database.write() as connection:
                 host_rows.build_failed(connection, host, spec["node"] or host)

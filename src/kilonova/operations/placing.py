@@ -12,6 +12,7 @@ from typing import Any
 
 from kilonova.clients.placement.contract import NoRoom, Placement, Raced
 from kilonova.clients.placement.facts import Allocation, Candidates
+from kilonova.domain.service import COMPUTE
 from kilonova.kit import codec
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.errors import Unavailable
@@ -24,7 +25,7 @@ from kilonova.scheduling.prefilters.placement_query import placement_query
 from kilonova.scheduling.request import ServerRequest
 from kilonova.scheduling.select import Chooser, Target
 from kilonova.store import hosts as host_rows
-from kilonova.store import servers
+from kilonova.store import servers, services
 from kilonova.store.cells import Cell, Store
 
 _FRESH_SECONDS = 5.0
@@ -44,6 +45,12 @@ class _Residents:
     counts: Mapping[str, int]
     places: Mapping[str, str]
     """Server → host."""
+
+
+class HostsSilent(Unavailable):
+    """Not one compute host reports: the broker or the database was away, and they will be heard of again."""
+
+    template = "No compute host has reported lately"
 
 
 class Placer:
@@ -78,15 +85,28 @@ class Placer:
 
         ``moving``: the consumer that takes over, in the same moment, what the server has claimed until now.
         Returns JSON: host, node, zone, cell, provider, allocations, failed_builds (of the node, so far), why (a tally).
-        Raises NoValidHost, which says why.
+        Raises NoValidHost, which says why; HostsSilent.
         """
         consumer = request.server_uuids[0]
         for _ in range(_RACES):
-            targets, why = self._targets(request)
+            try:
+                targets, why = self._targets(request)
+            except NoValidHost as error:
+                if self.all_silent(self._cells_for(request)):
+                    raise HostsSilent from error
+                raise
             for target in targets:
                 if self._claim(consumer, target, request, moving):
                     return {**self._placed(target), "why": why}
         raise NoValidHost(reason="Every host that had room was taken by other servers in the same moment.")
+
+    def all_silent(self, cells: tuple[Cell, ...] | None = None) -> bool:
+        """No host has reported lately, of those that are enabled and not forced down: then it is hardly the hosts."""
+        cells = self._store.working if cells is None else cells
+        oldest = stamp(self._clock.now() - self._down_after)
+        answers = self._store.ask(lambda connection: services.page(connection, binary=COMPUTE, disabled=False), cells)
+        wanted = [row for rows in answers.values() for row in rows if not row["forced_down"]]
+        return bool(wanted) and not any(host_rows.is_up(row, oldest) for row in wanted)
 
     def check_rebuild(self, request: ServerRequest, host: str, node: str) -> None:
         """Whether a server may go on where it is with what ``request`` says; nothing is claimed anew for that.

@@ -1,10 +1,9 @@
 """What processes with databases are made of: the stores, the Compute API's collaborators."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from kilonova.api.wiring import (
     ApiOptions,
@@ -55,7 +54,8 @@ def open_store(configuration: Configuration) -> Store:
         for row in cells.mappings(api, usual.connection, transport):
             url = row["database_connection"]
             database = kept.get((row["id"], url)) or Database(replace(usual, connection=url))
-            found.append(Cell(row["id"], row["uuid"], row["name"] or "", database, **_of_mapping(row)))
+            names = (row["id"], row["uuid"], row["name"] or "")
+            found.append(Cell(*names, database, bool(row["disabled"]), row["transport_url"], url))
         return tuple(found)
 
     store = Store(api, reread(()), reread=reread)
@@ -63,11 +63,6 @@ def open_store(configuration: Configuration) -> Store:
         raise BadConfiguration(reason="there are several cells but no cell0; run nova-manage cell_v2 map_cell0")
     store.strays = len(store.working) == 1 and cells.any_in_cell0(api)
     return store
-
-
-def _of_mapping(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"connection": "database_connection", "transport_url": "transport_url", "disabled": "disabled"}
-    return {name: row[column] for name, column in names.items()}
 
 
 def cell_bus(configuration: Configuration, store: Store) -> CellBus:

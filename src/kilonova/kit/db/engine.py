@@ -39,8 +39,10 @@ _NO_SUCH_SAVEPOINT = 1305
 _BAD_PATTERN = "2201B"
 _BAD_PATTERNS = {1139, *range(3685, 3700)}
 """MariaDB's, and those of MySQL 8 (ER_REGEXP_…)."""
-_AWAY_CODES = {1040, 1044, 1045, 1049, 1053, 1158, 1159, 1160, 1161, 1203, 2002, 2003, 2005, 2006, 2013, 2026, 2055}
-"""MySQL's for: too many connections, access denied, no such database, shutting down, connection lost or refused."""
+_AWAY_CODES = {1040, 1044, 1045, 1047, 1049, 1053, 1158, 1159, 1160, 1161, 1203, 1927, 2002, 2003, 2005, 2006}
+_AWAY_CODES |= {2013, 2026, 2055}
+"""MySQL's for: too many connections, access denied, a cluster's node that is not in step (1047), no such database,
+shutting down, connection killed, lost or refused."""
 _ATTEMPTS = 12
 _STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {

@@ -30,6 +30,12 @@ class NoAnswer(Unavailable):
     template = "No answer from {topic} on {server} within {seconds} seconds"
 
 
+class BrokerAway(Unavailable):
+    """The message could not be sent: it says nothing about the one it was for."""
+
+    template = "The message broker cannot be reached: {reason}"
+
+
 class Listener(Protocol):
     """A running server of one topic."""
 
@@ -41,7 +47,7 @@ class Bus(Protocol):
     """What every room with business on the bus is handed."""
 
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
-        """The handler's result. Raises NoAnswer, or the handler's own kind of error."""
+        """The handler's result. Raises NoAnswer, BrokerAway, or the handler's own kind of error."""
 
     def cast(self, address: Address, method: str, payload: Payload) -> None:
         """Send and forget. Losing it must only ever cost time."""

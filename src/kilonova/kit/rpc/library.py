@@ -14,12 +14,13 @@ with warnings.catch_warnings():
 
     backend.init_backend(backend.BackendType.THREADING)
     import oslo_messaging
-    from kombu.exceptions import OperationalError
+    from amqp.exceptions import AMQPError
+    from kombu.exceptions import KombuError
     from oslo_messaging._drivers import amqpdriver
     from oslo_messaging._drivers.common import PURPOSE_SEND
 
 messaging = oslo_messaging
-__all__ = ["PURPOSE_SEND", "OperationalError", "complete", "messaging"]
+__all__ = ["PURPOSE_SEND", "AMQPError", "KombuError", "complete", "messaging"]
 
 # After each message the library's consumers wake in 1, 2, 4 … ms to send acknowledgements that other threads left for
 # them. Those are notifications' alone: calls and casts are acknowledged where they arrive. A dozen wakings cost more

@@ -13,18 +13,25 @@ from typing import Any
 from kilonova.kit import codec, logs
 from kilonova.kit.errors import Unavailable
 from kilonova.kit.options import BadConfiguration, Configuration
-from kilonova.kit.rpc.contract import Address, Handler, Listener, NoAnswer, Payload, counted, unwrap, wrap_error
-from kilonova.kit.rpc.library import PURPOSE_SEND, OperationalError, complete
+from kilonova.kit.rpc.contract import (
+    Address,
+    BrokerAway,
+    Handler,
+    Listener,
+    NoAnswer,
+    Payload,
+    counted,
+    unwrap,
+    wrap_error,
+)
+from kilonova.kit.rpc.library import PURPOSE_SEND, AMQPError, KombuError, complete
 from kilonova.kit.rpc.library import messaging as oslo_messaging
 from kilonova.kit.rpc.probe import probe
 
 LOG = logging.getLogger(__name__)
-_UNANSWERED = (
-    oslo_messaging.MessagingTimeout,
-    oslo_messaging.MessageDeliveryFailure,
-    oslo_messaging.MessageUndeliverable,
-    OperationalError,  # kombu's, where no connection could be made
-)
+_UNANSWERED = (oslo_messaging.MessagingTimeout, oslo_messaging.MessageUndeliverable)
+_UNSENT = (oslo_messaging.MessageDeliveryFailure, KombuError, AMQPError, OSError)
+"""Beside its own error the library lets through whatever its connection meets while it is made anew."""
 _NAMESPACE = "kilonova"
 _VERSION = "1.0"
 _NOTICED = oslo_messaging.TransportOptions(at_least_once=True)
@@ -87,7 +94,7 @@ class RabbitBus:
         return known
 
     def call(self, address: Address, method: str, payload: Payload, *, timeout: float) -> Any:
-        """Raises NoAnswer."""
+        """Raises NoAnswer, BrokerAway."""
         client = self._client(address).prepare(timeout=timeout, retry=_RETRIES, transport_options=_NOTICED)
 
         def ask() -> Any:
@@ -96,6 +103,8 @@ class RabbitBus:
                 reply = client.call(logs.facts(), "deliver", name=method, data=codec.text(payload))
             except _UNANSWERED as error:
                 raise NoAnswer(topic=address.topic, server=address.server or "any", seconds=timeout) from error
+            except _UNSENT as error:
+                raise BrokerAway(reason=error) from error
             return unwrap(codec.loads(reply))
 
         return counted(address, method, ask)
@@ -111,7 +120,7 @@ class RabbitBus:
         client = self._client(address).prepare(retry=_RETRIES)
         try:
             client.cast(logs.facts(), "deliver", name=method, data=codec.text(payload))
-        except (oslo_messaging.MessageDeliveryFailure, OperationalError) as error:
+        except _UNSENT as error:
             LOG.warning("Could not send %s to %s: %s", method, address.topic, error)
 
     def serve(self, address: Address, handlers: Mapping[str, Handler], *, threads: int = 16) -> Listener:
