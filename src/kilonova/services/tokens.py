@@ -8,11 +8,14 @@ from kilonova.api.servers.consoles import hash_of
 from kilonova.kit.clock import Clock, stamp
 from kilonova.kit.db.rows import Row
 from kilonova.kit.errors import KilonovaError
+from kilonova.kit.rpc.contract import NoAnswer
 from kilonova.operations.hosts import Hosts
 from kilonova.store import console_tokens, servers
 from kilonova.store.cells import Store
 
 LOG = logging.getLogger(__name__)
+_HOST_SECONDS = 8.0
+"""Less than a proxy waits for the answer."""
 
 
 class ConsoleTokens:
@@ -28,7 +31,10 @@ class ConsoleTokens:
         return {"console.redeem": self.redeem}
 
     def redeem(self, payload: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a token stands for; None when it is unknown or expired, or its console is not there any more."""
+        """What a token stands for; None when it is unknown or expired, or its console is not there any more.
+
+        Raises NoAnswer when the guest's host says nothing.
+        """
         now = stamp(self._clock.now())
         wanted = hash_of(payload["token"])
 
@@ -48,8 +54,11 @@ class ConsoleTokens:
         """
         if not server["host"]:
             return False
+        arguments = {"uuid": server["uuid"], "kind": token["kind"]}
         try:
-            where = self._hosts.once(server["host"], "console", {"uuid": server["uuid"], "kind": token["kind"]})
+            where = self._hosts.once(server["host"], "console", arguments, timeout=_HOST_SECONDS)
+        except NoAnswer:
+            raise
         except KilonovaError as error:
             LOG.info("Console of %s on %s: %s", server["uuid"], server["host"], error)
             return False

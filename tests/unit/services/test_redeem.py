@@ -9,7 +9,7 @@ from kilonova.api.servers.consoles import hash_of
 from kilonova.kit.clock import ManualClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.errors import KilonovaError, NotFound
-from kilonova.kit.rpc.contract import Address
+from kilonova.kit.rpc.contract import Address, NoAnswer
 from kilonova.kit.rpc.local import LocalBus
 from kilonova.operations.hosts import Hosts
 from kilonova.services.redeem import redeemer
@@ -28,7 +28,8 @@ class Host:
         self.says: dict[str, Any] | KilonovaError = {"host": "10.0.0.1", "port": 5901}
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    def once(self, host: str, call: str, arguments: Mapping[str, Any]) -> Any:
+    def once(self, host: str, call: str, arguments: Mapping[str, Any], *, timeout: float) -> Any:
+        assert timeout < 10
         self.asked.append((host, call, arguments))
         if isinstance(self.says, KilonovaError):
             raise self.says
@@ -88,6 +89,15 @@ def test_a_token_ends_when_its_port_may_be_somebody_elses(says: Any) -> None:
     host = Host()
     host.says = says
     assert ConsoleTokens(store, ManualClock(), cast("Hosts", host)).redeem({"token": TOKEN}) is None
+    store.dispose()
+
+
+def test_a_host_that_says_nothing_is_not_taken_for_a_no() -> None:
+    store = store_with(ManualClock())
+    host = Host()
+    host.says = NoAnswer(topic="compute", server="h1", seconds=8)
+    with pytest.raises(NoAnswer):
+        ConsoleTokens(store, ManualClock(), cast("Hosts", host)).redeem({"token": TOKEN})
     store.dispose()
 
 
