@@ -21,6 +21,7 @@ _VENCRYPT_VERSION = b"\x00\x02"
 _X509_NONE = 260
 """VeNCrypt's subtype: TLS with certificates, no password inside."""
 _MOST_WORDS = 1024
+_PRINTABLE = range(32, 127)
 Settle = Callable[[socket, str], socket]
 """Given the guest's socket and its host, the socket to go on with. Raises Refused, OSError."""
 
@@ -119,6 +120,6 @@ def _read(guest: socket, count: int) -> bytes:
 
 
 def _words(guest: socket) -> str:
-    """The reason that an RFB server gives: a length and text of Latin-1."""
+    """The reason that an RFB server gives; only what cannot break the status line that it is shown in."""
     (length,) = struct.unpack(">I", _read(guest, 4))
-    return _read(guest, min(length, _MOST_WORDS)).decode("latin-1").strip()
+    return "".join(chr(byte) for byte in _read(guest, min(length, _MOST_WORDS)) if byte in _PRINTABLE)
