@@ -190,7 +190,7 @@ def test_an_image_that_is_not_there_leaves_nothing(libvirt_world: World) -> None
     ("make", "words"),
     [
         (["create", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", "{}"], "backing file"),
-        (["create", "-f", "qcow2", "-o", "data_file={}.data", "{}", "1M"], "data file"),
+        (["create", "-f", "qcow2", "-o", "data_file={}.data", "{}", "1M"], "data_file"),
         (["create", "-f", "qcow2", "{}", "2G"], "does not fit"),
         (["create", "-f", "raw", "{}", "1M"], "its data is raw"),
     ],

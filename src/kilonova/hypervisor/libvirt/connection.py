@@ -462,10 +462,19 @@ class LiveDomain:
                 if not job:
                     reason = "the copy ended before it was complete"
                     raise HypervisorFailed(call="copy disk", host=self._connection.host, reason=reason)
-                if job["cur"] == job["end"] and job["end"] > 0:
+                if job["cur"] == job["end"] and job["end"] > 0 and self._pivots(dev):
                     break
                 time.sleep(_JOB_POLL_S)
+
+    def _pivots(self, dev: str) -> bool:
+        """A copy that has all the data may still not be ready for this."""
+        try:
             self._raw.blockJobAbort(dev, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_BLOCK_COPY_ACTIVE:
+                return False
+            raise
+        return True
 
     def divert(self, document: str) -> None:
         """Let disks be written to other files, which exist, as the snapshot document says."""
