@@ -71,7 +71,7 @@ class Acceptor:
                 if begun and verb == "delete":
                     journal_rows.cancel_earlier(connection, server["uuid"], now)
                 if begun:
-                    journal_rows.insert(connection, [operation])
+                    journal_rows.insert(connection, [operation], last=along is None)
                 if begun and along is not None:
                     along(connection, seen)
             if begun:

@@ -92,16 +92,17 @@ def accept(  # the collaborators of the one call that spans both databases
             "counted": True,
             "confirmed": False,
         }
-        server_mappings.add(connection, [{"uuid": uuid, **mapping} for uuid in uuid_list])
+        grouped = new.command.group is not None
+        server_mappings.add(connection, [{"uuid": uuid, **mapping} for uuid in uuid_list], last=not grouped)
         if new.command.group is not None:
             group_rows.add_members(connection, new.command.group, uuid_list)
     rows: list[Row] = [_server_row(new, uuid, number, now) for number, uuid in enumerate(uuid_list)]
     operations = [operation_row(context, row, "create", new.command, now) for row in rows]
     devices = [(row["uuid"], replace(device, uuid=str(uuids.uuid4()))) for row in rows for device in new.devices]
     with cell.database.write() as connection:
-        servers.insert(connection, rows)
+        servers.insert(connection, rows, last=not devices)
         block_devices.insert_many(connection, devices, now)
-        journal_rows.insert(connection, operations)
+        journal_rows.insert(connection, operations, last=True)
     bell(cell.id, [operation["id"] for operation in operations])
     return rows
 

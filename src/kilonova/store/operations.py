@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from kilonova.kit.db.later import later
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.store.cell_tables import operations, steps
 
@@ -80,9 +81,12 @@ _FINISH = (
 _ADD = operations.insert()
 
 
-def insert(connection: Connection, rows: Sequence[Row]) -> None:
-    """Write accepted operations in one statement."""
-    connection.execute(_ADD, [dict(row) for row in rows])
+def insert(connection: Connection, rows: Sequence[Row], *, last: bool = False) -> None:
+    """Write accepted operations in one statement. ``last``: the transaction writes nothing afterwards."""
+    if last and len(rows) == 1:
+        later(connection, _ADD, rows[0])
+    else:
+        connection.execute(_ADD, [dict(row) for row in rows])
 
 
 def get(connection: Connection, operation_id: str) -> Row | None:

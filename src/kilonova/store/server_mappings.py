@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from kilonova.kit.db.later import later
 from kilonova.kit.db.rows import row, rows
 from kilonova.store.api_tables import quota_classes, quota_usage, quotas, server_mappings
 
@@ -179,9 +180,12 @@ def usage(connection: Connection, project_id: str) -> dict[str, int]:
     return {name: found[name] if found else 0 for name in COUNTED}
 
 
-def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Map new servers."""
-    connection.execute(_ADD, [dict(row) for row in rows])
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]], *, last: bool = False) -> None:
+    """Map new servers. ``last``: the transaction writes nothing afterwards."""
+    if last and len(rows) == 1:
+        later(connection, _ADD, rows[0])
+    else:
+        connection.execute(_ADD, [dict(row) for row in rows])
 
 
 def release(connection: Connection, uuid: str) -> None:

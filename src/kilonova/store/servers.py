@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from kilonova.kit.db.later import later
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.kit.db.types import holds
 from kilonova.store.cell_tables import block_devices, migrations, server_passwords, servers, services, shares
@@ -64,11 +65,15 @@ _BUSY = (
 )
 
 
-def insert(connection: Connection, rows: Sequence[Row]) -> None:
-    """Write new servers in one statement."""
+def insert(connection: Connection, rows: Sequence[Row], *, last: bool = False) -> None:
+    """Write new servers in one statement. ``last``: all that the transaction writes afterwards is ``last``, too."""
     # What no row has is left to the database: each parameter costs two microseconds.
     names = tuple(name for name in rows[0] if any(row[name] is not None for row in rows))
-    connection.execute(_INSERT, [{name: row[name] for name in names} for row in rows])
+    found = [{name: row[name] for name in names} for row in rows]
+    if last and len(found) == 1:
+        later(connection, _INSERT, found[0])
+    else:
+        connection.execute(_INSERT, found)
 
 
 def get(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:

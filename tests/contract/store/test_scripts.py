@@ -1,4 +1,4 @@
-"""Scripts: whole or not at all, and what later statements do afterwards."""
+"""Scripts and what waits for a COMMIT: whole or not at all, and what later statements do afterwards."""
 
 import secrets
 import threading
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.contract.store.conftest import Databases
 
 from kilonova.kit.db.engine import Database, DatabaseBusy
+from kilonova.kit.db.later import later
 from kilonova.kit.db.script import NEW_ID, Line, Script, Unmet
 
 META = sa.MetaData()
@@ -19,6 +20,7 @@ ORDERS = sa.Table(
     META,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(20), unique=True),
+    sa.Column("paid", sa.Boolean, nullable=False, default=False),
 )
 ROWS = sa.Table(f"rows_{SUFFIX}", META, sa.Column("order_id", sa.BigInteger), sa.Column("thing", sa.String(20)))
 STOCK = sa.Table(
@@ -26,7 +28,7 @@ STOCK = sa.Table(
 )
 THING, AMOUNT = sa.bindparam("the_thing", type_=sa.String), sa.bindparam("amount", type_=sa.Integer)
 BUY = Script(
-    Line(sa.insert(ORDERS).values(name=sa.bindparam("order"))),
+    Line(sa.insert(ORDERS).values(name=sa.bindparam("order"), paid=sa.true())),
     Line(
         sa.update(STOCK)
         .where(STOCK.c.thing == THING, STOCK.c.left_over >= AMOUNT)
@@ -50,7 +52,7 @@ def buy(database: Database, order: str, amount: int) -> None:
     database.play(BUY, {"order": order, "the_thing": "100% 'nut'; %s", "amount": amount})
 
 
-def state(database: Database) -> tuple[int, list[tuple[str, str]]]:
+def state(database: Database) -> tuple[int, list[tuple[str, str | None]]]:
     with database.read() as connection:
         left = connection.scalar(sa.select(STOCK.c.left_over)) or 0
         joined = sa.select(ORDERS.c.name, ROWS.c.thing).outerjoin(ROWS, ROWS.c.order_id == ORDERS.c.id)
@@ -76,6 +78,30 @@ def test_each_statement_is_counted(shop: Database) -> None:
     with shop.statements.watch() as seen:
         buy(shop, "a", 1)
     assert [text.split()[0] for text in seen] == ["INSERT", "UPDATE", "INSERT"]
+
+
+def test_last_writes_go_with_the_commit(shop: Database) -> None:
+    add, change = sa.insert(ORDERS), sa.update(STOCK).values(left_over=STOCK.c.left_over - AMOUNT)
+
+    def write(name: str, amount: int) -> None:
+        with shop.write() as connection:
+            connection.execute(change, {"amount": amount})
+            later(connection, change, {"amount": amount})
+            later(connection, add, {"name": name})
+
+    with shop.statements.watch() as seen:
+        write("a", 1)
+    assert [text.split()[0] for text in seen] == ["UPDATE", "UPDATE", "INSERT"]
+    assert state(shop) == (3, [("a", None)])
+    with pytest.raises(IntegrityError):
+        write("a", 1)
+    with pytest.raises(LookupError), shop.write() as connection:  # noqa: PT012  # the transaction is what fails
+        later(connection, add, {"name": "never"})
+        raise LookupError
+    write("b", 1)
+    assert state(shop) == (1, [("a", None), ("b", None)])
+    with shop.read() as connection:
+        assert set(connection.scalars(sa.select(ORDERS.c.paid))) == {False}
 
 
 def test_writers_race(shop: Database) -> None:

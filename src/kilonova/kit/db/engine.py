@@ -28,6 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from kilonova.kit import metrics
+from kilonova.kit.db.later import send_with_commit
 from kilonova.kit.db.script import Script
 from kilonova.kit.errors import Conflict, Invalid, Unavailable
 from kilonova.kit.options import opt
@@ -99,17 +100,19 @@ class Database:
             raise BadConnection(reason=str(error)) from error
         self.dialect: str = self.engine.dialect.name
         self._reader = self.engine if self.dialect == "sqlite" else _engine(self.url, options, reading=True)
+        self._word = str(self.url.database or "memory").rpartition("/")[2]
         if metrics.METRICS.on:
             self._count_for_metrics()
         keep = 0 if self.dialect == "sqlite" else options.max_pool_size
         self._readers = _Kept(self._reader, keep, options.connection_recycle_time)
         self._writers = _Kept(self.engine, keep, options.connection_recycle_time)
         self._sqlite_writer = threading.RLock() if self.dialect == "sqlite" else None
+        if self.dialect == "mysql":
+            send_with_commit(self.engine.dialect, self._sent)
 
     def _count_for_metrics(self) -> None:
-        name = str(self.url.database or "memory").rpartition("/")[2]
         for engine in {self.engine, self._reader}:
-            event.listen(engine, "before_cursor_execute", lambda *_told: _STATEMENTS.add(name))
+            event.listen(engine, "before_cursor_execute", lambda *_told: _STATEMENTS.add(self._word))
 
     def check(self) -> None:
         """Raises DatabaseUnavailable."""
@@ -179,9 +182,15 @@ class Database:
             return
         with self._translated(), self._writers.connection() as connection:
             script.send(connection, parameters)
+        for line in script.lines:
+            self._sent(line.statement)
+
+    def _sent(self, statement: object) -> None:
+        """Beside SQLAlchemy's own way, whose events are counted."""
+        if metrics.METRICS.on:
+            _STATEMENTS.add(self._word)
         if "statements" in vars(self):
-            for line in script.lines:
-                self.statements.count(None, None, str(line.statement))
+            self.statements.count(None, None, str(statement))
 
     def dispose(self) -> None:
         """Close all connections."""
