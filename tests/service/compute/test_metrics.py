@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import yaml
 from tests.service.cloud import running, wait_for
 
 from kilonova.kit.metrics import METRICS
+from kilonova.kit.monitoring import PORTS
 from kilonova.services.parts import checks_of
 
 
@@ -57,3 +59,21 @@ def test_readiness_of_databases(tmp_path: Path) -> None:
         assert sorted(checks) == ["api database", "broker", "cells"]
         for check in checks.values():
             check()
+
+
+def test_the_operators_page_tells_of_what_there_is() -> None:
+    """Scrape file and alerts of docs/operations.md: they are YAML, and name metrics, labels and ports that exist."""
+    page = Path(__file__).parents[3].joinpath("docs", "operations.md").read_text()
+    scrape, alerts = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    targets = [t for config in scrape["scrape_configs"] for group in config["static_configs"] for t in group["targets"]]
+    assert {int(target.rpartition(":")[2]) for target in targets} <= set(PORTS.values())
+    assert all(str(port) in page for port in PORTS.values())
+    METRICS.turn_on()
+    text = METRICS.text("application/openmetrics-text; version=1.0.0")[1].decode()
+    families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE kilonova_")}
+    for family in families:
+        assert family in page
+    rules = [rule for group in alerts["groups"] for rule in group["rules"]]
+    for expression in (rule["expr"] for rule in rules):
+        for name in re.findall(r"kilonova_[a-z_]+", expression):
+            assert re.sub(r"_(total|count|bucket|sum)$", "", name) in families, expression
