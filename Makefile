@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help up down test system check fmt docs bench tempest clients dev
+.PHONY: help up down test system check fmt docs bench tempest clients failure dev
 
 help:
 	@echo "make up              start the all-in-one cloud and boot a first server"
@@ -14,6 +14,7 @@ help:
 	@echo "make docs            renew the generated pages of docs/"
 	@echo "make bench           measure a running cloud; ARGS="…" (see tools/bench.py --help)"
 	@echo "make tempest         Tempest's tests against services on the fake driver; ARGS as of tools/tempest.py --help"
+	@echo "make failure         break brokers, databases, neighbours and our processes under load; ARGS as of tools/failure.py --help"
 	@echo "make clients         the clients' own functional suites, likewise; ARGS as of tools/clients.py --help"
 
 up:
@@ -49,6 +50,9 @@ bench:
 
 tempest: dev
 	@$(SUDO) $(PY) tools/tempest.py $(ARGS)
+
+failure: dev
+	@$(SUDO) $(PY) tools/failure.py $(ARGS)
 
 clients: dev
 	@$(SUDO) $(PY) tools/clients.py $(ARGS)

@@ -1,6 +1,7 @@
 """Three cells, each with a database and a bus of its own: where servers live, and lists over all of them."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -201,6 +202,26 @@ def test_a_cell_that_is_down(whole: SeveralCells) -> None:
     for server in (there, gone, new):
         assert whole.call("DELETE", f"/servers/{server}").status_code == 204
         whole.until_gone(server)
+
+
+def test_builds_wait_for_hosts_when_not_one_is_heard_of(whole: SeveralCells) -> None:
+    """After an outage of broker or database: that is not the hosts' fault."""
+    everywhere = [whole.cell(name).database for name in NAMES[1:]]
+    for host in whole.hosts.values():
+        for loop in host._loops:  # they report no more
+            loop.stop()
+    for opened in everywhere:
+        with opened.write() as connection:
+            connection.exec_driver_sql("UPDATE services SET last_seen = '2026-01-01T00:00:00.000000'")
+    uuid = whole.boot("early", wait=False)["id"]
+    wait_for(whole.tools.chooser.all_silent)
+    time.sleep(0.3)
+    assert whole.show(uuid).json["server"]["status"] == "BUILD"
+    for host in whole.hosts.values():
+        host.reporter.alive()
+    assert whole.until(uuid, "ACTIVE", 20)["id"] == uuid
+    whole.call("DELETE", f"/servers/{uuid}")
+    whole.until_gone(uuid)
 
 
 def test_lists_fail_where_operators_want_that(whole: SeveralCells) -> None:

@@ -113,9 +113,8 @@ class Store:
 
     def locate(self, uuid: str) -> Cell | None:
         """The cell that a server is mapped to; None for an unknown server."""
-        holding = self.holding
-        if len(holding) == 1:
-            return holding[0]
+        if len(self.cells) == 1:
+            return self.cells[0]
         table = api_tables.server_mappings
         with self.api.read() as connection:
             found = connection.scalar(sa.select(table.c.cell_id).where(table.c.uuid == uuid))
@@ -123,7 +122,8 @@ class Store:
 
     def seek(self, uuid: str, read: Callable[[Connection, str], T | None]) -> tuple[Cell, T] | None:
         """What ``read`` finds of a server, and its cell. Raises Unavailable when that does not answer."""
-        cell = self.locate(uuid)
+        holding = self.holding
+        cell = holding[0] if len(holding) == 1 else self.locate(uuid)
         if cell is None:
             return None
         with cell.database.read() as connection:
