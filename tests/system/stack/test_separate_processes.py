@@ -140,7 +140,7 @@ def told(program: str, path: str) -> str:
 
 
 def test_every_process_tells_numbers_and_health(openstack: Ask, ground: None, deployment: Deployment) -> None:
-    programs = {"placement": "placement-api", **{name: f"nova-{name}" for name in deployment.running}}
+    programs = {name: f"nova-{name}" for name in deployment.running} | {"placement": "placement-api"}
     for name in deployment.running:
         assert json.loads(told(programs[name], "/healthz"))["healthy"]
         ready = json.loads(told(programs[name], "/readyz"))
