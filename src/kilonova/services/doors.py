@@ -15,6 +15,7 @@ from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration
 from kilonova.kit.policy import Policy
 from kilonova.kit.reload import on_reload
+from kilonova.kit.undo import UndoStack
 from kilonova.services import known_options, program
 
 ARGUMENTS = "KILONOVA_API_ARGUMENTS"
@@ -57,9 +58,12 @@ class Threads:
             self._servers.append(ThreadedServer(app, door.host, door.port, name=door.name, threads=threads))
 
     def start(self) -> None:
-        """Listen. Raises PortTaken."""
-        for server in self._servers:
-            server.start()
+        """Listen. Raises PortTaken, and then no door is open: threads that serve would keep the process from ending."""
+        with UndoStack() as undo:
+            for server in self._servers:
+                server.start()
+                undo.push(server.stop)
+            undo.commit()
 
     def stop(self) -> None:
         """Finish running requests."""
