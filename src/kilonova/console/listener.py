@@ -164,8 +164,9 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
         return True
 
     def end_headers(self) -> None:
-        """A page's address holds a token, which is nobody else's business."""
+        """A page's address holds a token: it is nobody else's business, and may be good no more the next time."""
         self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
     def _redirect(self, page: str, query: str) -> None:

@@ -307,6 +307,16 @@ def test_other_kinds_serve_their_pages_and_their_tokens_only(
         proxy.stop()
 
 
+def test_browsers_ask_again_for_a_page_that_they_keep(proxy: NoVncProxy) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
+    try:
+        connection.request("GET", "/vnc_lite.html?token=good")
+        reply = connection.getresponse()
+        assert (reply.status, reply.headers["Cache-Control"]) == (200, "no-cache")
+    finally:
+        connection.close()
+
+
 def test_a_taken_port_is_named(options: NoVncOptions, proxy: NoVncProxy) -> None:
     second = replace(options, vnc=replace(options.vnc, novncproxy_port=proxy.port))
     with pytest.raises(PortTaken, match=str(proxy.port)):
