@@ -68,10 +68,15 @@ class Deployment:
         self._tool(manage, "cell_v2", "create_cell", "--name", "cell1")
 
     def start(self, *names: str) -> None:
-        """Start programs (all of them by default) and wait until they serve."""
+        """Start programs (all of them by default) and wait until they serve.
+
+        ``compute@alpha`` is one more process of the program, as host ``alpha``.
+        """
         for name in names or tuple(PROGRAMS):
-            module, *words = {**PROGRAMS, **EXTRA}[name]
-            self.spawn(name, [module, *(word.format(workers=self.workers) for word in words)], self.configuration)
+            program, _, host = name.partition("@")
+            module, *words = {**PROGRAMS, **EXTRA}[program]
+            filled = [*self._as_host(host), *(word.format(workers=self.workers) for word in words)]
+            self.spawn(name, [module, *filled], self.configuration)
         for name in names or tuple(PROGRAMS):
             self._wait(name)
 
@@ -91,11 +96,19 @@ class Deployment:
                 start_new_session=True,
             )
 
+    def _as_host(self, host: str) -> tuple[str, ...]:
+        """Words that make a program a host of its own."""
+        if not host:
+            return ()
+        own = self.directory / f"{host}.conf"
+        own.write_text(f"[DEFAULT]\nhost = {host}\n")
+        return ("--config-file", str(own))
+
     def _wait(self, name: str) -> None:
         """HTTP services: until they answer; the others: until they say that they are up."""
         port = {"api": 8774, "placement": 8778}.get(name)
         deadline = time.monotonic() + _START_SECONDS
-        while not (answers(port) if port else f"nova-{name} is up" in self.log(name)):
+        while not (answers(port) if port else f"nova-{name.partition('@')[0]} is up" in self.log(name)):
             if self.running[name].poll() is not None or time.monotonic() > deadline:
                 raise WontStart(f"{name} does not start:\n{self.log(name)[-3000:]}")
             time.sleep(0.1)

@@ -7,7 +7,8 @@ import json
 import random
 import string
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -146,11 +147,16 @@ class Maker:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with running(tmp_path_factory.mktemp("cloud")) as found:
         found.flavor()
-        network = found.network_api.network("private", "project")
-        server = found.boot(networks=[{"uuid": network}])["id"]
-        _UUIDS.append(server)
-        _NAMED.update(_things(found, server, network))
+        know(found)
         yield found
+
+
+def know(cloud: Cloud, **more: list[str]) -> None:
+    """Paths name what is in this cloud, and ``more``."""
+    network = cloud.network_api.network("private", "project")
+    server = cloud.boot(networks=[{"uuid": network}])["id"]
+    _UUIDS.append(server)
+    _NAMED.update(_things(cloud, server, network), **more)
 
 
 def _things(cloud: Cloud, server: str, network: str) -> dict[str, list[str]]:
@@ -166,7 +172,17 @@ def _things(cloud: Cloud, server: str, network: str) -> dict[str, list[str]]:
     ask("POST", f"/servers/{server}/metadata", {"metadata": {"key": "value"}})
     actions = ask("GET", f"/servers/{server}/os-instance-actions")["instanceActions"]
     ports = cloud.network_api.rows("ports", [("device_id", server)])
+    volume = cloud.volumes.add().id
+    ask("POST", f"/servers/{server}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}})
+    hosts = [row["id"] for row in ask("GET", "/os-hypervisors")["hypervisors"]]
     return {
+        "flavor_id": ["1"],
+        "id": [group["id"], *hosts, "host1", "default"],
+        "name": ["key"],
+        "label": ["private"],
+        "volume_id": [volume],
+        "security_group_id": [str(cloud.network_api.security_group(f"web{len(_UUIDS)}", "project"))],
+        "before_timestamp": ["2030-01-01 00:00:00"],
         "server_group_id": [group["id"]],
         "aggregate_id": [str(aggregate["id"])],
         "keypair_name": ["key"],
@@ -180,7 +196,7 @@ def _things(cloud: Cloud, server: str, network: str) -> dict[str, list[str]]:
         "host_name": ["host1"],
         "tenant_id": ["project"],
         "service_id": [row["id"] for row in ask("GET", "/os-services")["services"]],
-        "hypervisor_id": [row["id"] for row in ask("GET", "/os-hypervisors")["hypervisors"]],
+        "hypervisor_id": hosts,
         "hypervisor_hostname_pattern": ["host1"],
     }
 
@@ -242,9 +258,11 @@ def _body(endpoint: Endpoint, version: tuple[int, int], rng: random.Random, make
         return json.dumps(value).encode()
 
 
-def _rounds(table: list[Endpoint], versions: tuple[tuple[int, int], ...]) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
+def _rounds(
+    table: list[Endpoint], versions: tuple[tuple[int, int], ...], seconds: float = _SECONDS
+) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
     """Every endpoint at every version, again and again until the time is over."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + seconds
     first = True
     while first or time.monotonic() < deadline:
         for endpoint in table:
@@ -266,10 +284,27 @@ def _said(result: falcon.testing.Result, request: tuple[Any, ...]) -> None:
         assert result.content, request
 
 
-def test_compute_never_breaks(cloud: Cloud) -> None:
+_TOKENS = ("admin:project", "user:project", "user:other")
+
+
+def table() -> list[Endpoint]:
+    """All endpoints but the one that never ends."""
+    return [endpoint for endpoint in endpoints() if endpoint.path != "/ext/v1/events"]
+
+
+def explore(
+    cloud: Cloud,
+    asked: list[Endpoint],
+    seconds: float = _SECONDS,
+    *,
+    tokens: Sequence[str] = _TOKENS,
+    between: Callable[[], None] = lambda: None,
+) -> Counter[tuple[str, int]]:
+    """Asks as long as that; ``between`` is called before each request. Endpoint and status → how often."""
     rng = random.Random(20260101)  # a test's choice of inputs
-    table = [endpoint for endpoint in endpoints() if endpoint.path != "/ext/v1/events"]  # that one never ends
-    for endpoint, version in _rounds(table, _VERSIONS):
+    seen: Counter[tuple[str, int]] = Counter()
+    for endpoint, version in _rounds(asked, _VERSIONS, seconds):
+        between()
         maker = Maker(rng, rng.choice([0.0, 0.05, 0.3]))
         path, query = _path(endpoint, rng), _query(endpoint, version, rng, maker)
         body = _body(endpoint, version, rng, maker) if endpoint.method in ("POST", "PUT", "PATCH") else None
@@ -279,7 +314,7 @@ def test_compute_never_breaks(cloud: Cloud) -> None:
             query_string=query,
             body=body,
             headers={
-                "X-Auth-Token": rng.choice(["admin:project", "user:project", "user:other"]),
+                "X-Auth-Token": rng.choice(tokens),
                 "OpenStack-API-Version": f"compute {version[0]}.{version[1]}",
                 "Content-Type": "application/json",
             },
@@ -290,6 +325,12 @@ def test_compute_never_breaks(cloud: Cloud) -> None:
             (error,) = result.json.values()
             assert error["code"] == result.status_code, request
             assert error["message"], request
+        seen[f"{endpoint.method} {endpoint.path} {endpoint.action or ''}", result.status_code] += 1
+    return seen
+
+
+def test_compute_never_breaks(cloud: Cloud) -> None:
+    assert sum(explore(cloud, table()).values()) > len(table())
 
 
 def test_placement_never_breaks(cloud: Cloud) -> None:

@@ -1,0 +1,86 @@
+"""Limits hold when many ask at once: several processes of each service, on MariaDB and RabbitMQ."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bench_crowd import crowd
+from deployment.client import Client, token, until
+from deployment.held import COMPUTE, seed
+from deployment.services import Deployment
+from deployment.stack import Stack
+
+pytestmark = pytest.mark.system
+HOSTS = ("alpha", "beta", "gamma", "delta")
+
+
+class Crowd:
+    """Many callers of one project."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        login = deployment.stack.login()
+        self.word, self.project = token(login)
+        self.api = seed(login, ("crowd",), {"crowd": (1, 64, 0)})
+        (self.flavor,) = [f["id"] for f in self.api.call("GET", "/flavors")["flavors"] if f["name"] == "crowd"]
+        images = Client("http://127.0.0.1:9292", self.word, version="")
+        self.image = images.call("GET", "/v2/images?name=crowd")["images"][0]["id"]
+        wanted = len(HOSTS) + 1
+        until("all hosts", lambda: len(self.api.call("GET", "/os-hypervisors")["hypervisors"]) == wanted)
+
+    def create(self, count: int, **more: Any) -> Counter[int]:
+        """So many requests at the same moment; status → how often."""
+        server = {"name": "one", "imageRef": self.image, "flavorRef": self.flavor, "networks": "none"}
+        answers: list[int] = []
+
+        def one(api: Client, _number: int) -> None:
+            answers.append(api.ask("POST", "/servers", {"server": server, **more})[0])
+
+        crowd(lambda: Client(COMPUTE, self.word), count, count, one, [])
+        return Counter(answers)
+
+    def settled(self) -> list[dict[str, Any]]:
+        """All servers, once nothing is being built."""
+
+        def built() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.api.call("GET", "/servers/detail?limit=1000")["servers"]
+            return [] if any(one["status"] == "BUILD" for one in found) else found
+
+        return list(until("the end of all builds", built, seconds=300, pause=1))
+
+    def empty(self) -> None:
+        for one in self.api.call("GET", "/servers")["servers"]:
+            self.api.call("DELETE", f"/servers/{one['id']}")
+        until("the end of all", lambda: not self.api.call("GET", "/servers")["servers"], seconds=300, pause=1)
+
+
+@pytest.fixture(scope="module")
+def many(core: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    made = Deployment(tmp_path_factory.mktemp("deployment"), core, workers=2)
+    try:
+        made.prepare()
+        made.start()
+        made.start("conductor@second", *(f"compute@{host}" for host in HOSTS))
+        yield Crowd(made)
+    finally:
+        made.stop()
+
+
+def test_fifty_at_once_against_a_quota_of_twenty_give_twenty(many: Crowd) -> None:
+    many.api.call("PUT", f"/os-quota-sets/{many.project}", {"quota_set": {"instances": 20, "cores": 100}})
+    assert many.create(50) == {202: 20, 403: 30}
+    assert Counter(one["status"] for one in many.settled()) == {"ACTIVE": 20}
+    many.empty()
+    assert many.api.call("GET", "/limits")["limits"]["absolute"]["totalInstancesUsed"] == 0
+
+
+def test_members_of_an_anti_affinity_group_never_share_a_host(many: Crowd) -> None:
+    body = {"server_group": {"name": "apart", "policy": "anti-affinity"}}
+    group = many.api.call("POST", "/os-server-groups", body)["server_group"]["id"]
+    assert many.create(20, **{"os:scheduler_hints": {"group": group}}) == {202: 20}
+    servers = many.settled()
+    hosts = [one["OS-EXT-SRV-ATTR:host"] for one in servers if one["status"] == "ACTIVE"]
+    assert len(hosts) == len(set(hosts)) == len(HOSTS) + 1
+    assert Counter(one["status"] for one in servers) == {"ACTIVE": len(hosts), "ERROR": 20 - len(hosts)}
+    assert all("No valid host" in one["fault"]["message"] for one in servers if one["status"] == "ERROR")
+    many.empty()
