@@ -13,6 +13,7 @@ import pytest
 from tests.service.cloud import Cloud, running
 from tests.service.compute.test_fuzz import explore, know, table
 
+from kilonova.clients.glance.facts import NewImage
 from kilonova.domain import server as states
 from kilonova.store import cell_tables
 
@@ -22,6 +23,7 @@ _SECONDS = float(os.environ.get("FUZZ_SECONDS", "300"))
 _STATES = [state for state in states.VM_STATES if state != states.DELETED]
 _TASKS = ("rebooting", "deleting", "spawning")
 _TOKENS = (*["admin:project"] * 4, "user:project", "user:other")
+_LIMITS = ("instances", "cores", "ram", "metadata_items", "key_pairs", "server_groups", "server_group_members")
 _HUGE = 1_000_000
 
 
@@ -39,10 +41,12 @@ class Herd:
         if self._asked % 100 != 1:
             return
         if self._asked % 1000 == 1:
+            new = NewImage(name="tiny", disk_format="qcow2", container_format="bare", visibility="public")
+            self.cloud.image = self.cloud.images.add(new, b"data")  # the last one may have been deleted
             self._admin("POST", "/flavors", {"flavor": {"id": "1", "name": "m1", "vcpus": 1, "ram": 128, "disk": 1}})
             self._enable()
             know(self.cloud, server_id=self.ids)
-        limits = {"instances": _HUGE, "cores": _HUGE, "ram": _HUGE}
+        limits = dict.fromkeys(_LIMITS, _HUGE)
         self._admin("PUT", "/os-quota-sets/project", {"quota_set": limits})
         self._admin("PUT", "/os-quota-class-sets/default", {"quota_class_set": limits})
         for number in range(len(_STATES) + len(_TASKS)):

@@ -185,5 +185,9 @@ def test_security_groups_come_and_go(world: World) -> None:
     assert names() == {"default", "web"}
     world.act(202, "2.104", removeSecurityGroup={"name": "web"})
     assert names() == {"default"}
+    world.act(202, "2.104", removeSecurityGroup={"name": "default"})
+    assert "security_groups" not in world.cloud.show(world.server).json["server"]
+    world.act(202, "2.104", addSecurityGroup={"name": "default"})
+    assert names() == {"default"}
     world.act(404, "2.104", removeSecurityGroup={"name": "web"})
     world.act(404, "2.104", addSecurityGroup={"name": "none"})

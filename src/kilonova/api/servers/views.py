@@ -216,8 +216,10 @@ def view_of(call: Call, target: Mapping[str, Any], **details: Any) -> View:
 
 
 def finish(document: dict[str, Any], row: Row) -> dict[str, Any]:
-    """Add the keys that depend on the status."""
+    """The keys that depend on the status are added; a server without security groups has not even the key."""
     status = document["status"]
+    if document.get("security_groups") == []:
+        del document["security_groups"]
     if status in _WITH_PROGRESS:
         document["progress"] = row["progress"]
     if status in _WITH_FAULT and row["fault"]:
