@@ -43,6 +43,7 @@ class Herd:
         if self._asked % 1000 == 1:
             new = NewImage(name="tiny", disk_format="qcow2", container_format="bare", visibility="public")
             self.cloud.image = self.cloud.images.add(new, b"data")  # the last one may have been deleted
+            self._admin("DELETE", "/flavors/1", None)  # with whatever extra specs it was given
             self._admin("POST", "/flavors", {"flavor": {"id": "1", "name": "m1", "vcpus": 1, "ram": 128, "disk": 1}})
             self._enable()
             know(self.cloud, server_id=self.ids)
