@@ -1,5 +1,6 @@
 """Steps of `make bench` about many: filtered lists, usage of thousands of servers, and a quota that many run into."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -106,15 +107,15 @@ def crowd(
     lock = threading.Lock()
 
     def run() -> None:
-        api = client()
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            begun = time.monotonic()
-            work(api, number)
-            times.append(time.monotonic() - begun)
+        with contextlib.closing(client()) as api:
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                begun = time.monotonic()
+                work(api, number)
+                times.append(time.monotonic() - begun)
 
     workers = [threading.Thread(target=run) for _ in range(threads)]
     for worker in workers:

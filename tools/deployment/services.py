@@ -101,7 +101,9 @@ class Deployment:
         if not host:
             return ()
         own = self.directory / f"{host}.conf"
-        own.write_text(f"[DEFAULT]\nhost = {host}\n")
+        state = self.directory / f"{host}.state"
+        state.mkdir(exist_ok=True)
+        own.write_text(f"[DEFAULT]\nhost = {host}\nstate_path = {state}\n[fake]\nvnc_port = 0\n")
         return ("--config-file", str(own))
 
     def _wait(self, name: str) -> None:

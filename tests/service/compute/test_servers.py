@@ -458,6 +458,17 @@ def _gone(cloud: Cloud, uuid: str, token: str) -> None:
     wait_for(lambda: cloud.show(uuid, token=token).status_code == 404)
 
 
+def test_changes_before_takes_in_the_second_that_documents_show(cloud: Cloud) -> None:
+    server = cloud.boot("second")
+    assert names(cloud, f"changes-before={server['updated']}&name=second", token="user:project") == ["second"]
+
+
+def test_security_groups_are_told_as_asked_and_then_of_ports(cloud: Cloud) -> None:
+    made = cloud.boot("asked", wait=False)
+    assert made["security_groups"] == [{"name": "default"}]
+    assert "security_groups" not in cloud.until(made["id"], "ACTIVE")  # it has no port
+
+
 # -- budgets --
 @pytest.fixture
 def asleep(tmp_path: Path) -> Iterator[Cloud]:

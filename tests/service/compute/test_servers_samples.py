@@ -49,7 +49,7 @@ _QUERIES = {
     "instance-actions-list-with-changes-since": "changes-since=2000-01-01T00:00:00Z",
     "instance-actions-list-with-changes-before": "changes-before=2099-01-01T00:00:00Z",
     "instance-actions-list-with-limit-resp": "limit=1",
-    "servers-details-resp": "limit=1",
+    "servers-details-resp": "sort_key=created_at&sort_dir=asc&limit=1",
     "servers-list-resp": "limit=1",
 }
 
@@ -75,7 +75,7 @@ class World:
         )
         self.server: str = server["id"]
         for _number in range(2):
-            cloud.boot()
+            cloud.boot(networks=[{"uuid": network}])
         cloud.call("POST", f"/servers/{self.server}/action", {"reboot": {"type": "HARD"}})
         cloud.until(self.server, "ACTIVE")
         actions = self.get(f"/servers/{self.server}/os-instance-actions")["instanceActions"]
@@ -181,7 +181,7 @@ def test_reply_is_shaped_like_the_sample(entry: dict[str, Any], minor: int, worl
         path += f"?marker={world.first_action}"
     body: Any = None if entry["method"] == "GET" else _body(name, minor, world)
     if name.endswith("server-create-resp") or "multiple" in name:
-        body["server"]["networks"] = "none" if minor >= 37 else [{"uuid": world.network}]
+        body["server"]["networks"] = [{"uuid": world.network}]
     admin = _is_admins(entry["shape"]) or entry["path"] in _ADMIN_PATHS
     token = "admin:project" if admin else "user:project"
     if path.startswith("/servers/detail") or entry["path"] == "/servers/{server_id}/action":

@@ -27,6 +27,7 @@ _ATTACH_NETWORK_RULE = "os_compute_api:servers:create:attach_network"
 _CERTS_RULE = "os_compute_api:servers:create:trusted_certs"
 _MOST_SERVERS = 1000
 _PASSWORD_ALPHABET = string.ascii_letters + string.digits
+_USUAL_GROUPS = ({"name": "default"},)
 _RANDOM = secrets.SystemRandom()
 
 
@@ -93,7 +94,7 @@ def _reply(call: Call, first: Mapping[str, Any], password: str | None) -> Reply:
         "id": first["uuid"],
         "links": self_links,
         "OS-DCF:diskConfig": first["disk_config"],
-        "security_groups": [{"name": group["name"]} for group in codec.loads(first["security_groups"])],
+        "security_groups": [{"name": group["name"]} for group in body.get("security_groups", _USUAL_GROUPS)],
     }
     if call.app.api.enable_instance_password:
         server["adminPass"] = password

@@ -207,7 +207,10 @@ def _known_statuses(call: Call, values: Sequence[str]) -> bool:
 
 
 def moment(name: str, text: str) -> str:
-    """An ISO 8601 moment as rows have it. Raises Invalid."""
+    """An ISO 8601 moment as rows have it. Raises Invalid.
+
+    Documents show whole seconds: what happened in the one that ``changes-before`` names is before its end.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -215,6 +218,8 @@ def moment(name: str, text: str) -> str:
             f"Invalid input for query parameters {name}. Value: {text}. It must be an ISO 8601 date and time"
         ) from None
     offset = moment.utcoffset() or timedelta(0)
+    if name == "changes-before" and not moment.microsecond:
+        moment = moment.replace(microsecond=999_999)
     return stamp(moment.replace(tzinfo=None) - offset)
 
 

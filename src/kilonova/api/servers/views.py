@@ -216,9 +216,9 @@ def view_of(call: Call, target: Mapping[str, Any], **details: Any) -> View:
 
 
 def finish(document: dict[str, Any], row: Row) -> dict[str, Any]:
-    """The keys that depend on the status are added; a server without security groups has not even the key."""
+    """The keys that depend on the status are added; without ports or security groups there is not even their key."""
     status = document["status"]
-    if document.get("security_groups") == []:
+    if "security_groups" in document and (row["addresses"] == "{}" or not document["security_groups"]):
         del document["security_groups"]
     if status in _WITH_PROGRESS:
         document["progress"] = row["progress"]
