@@ -6,12 +6,14 @@ Other databases get each statement at once.
 
 import contextlib
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql.dml import UpdateBase
 
+_NAMED = re.compile(r"%\((\w+)\)s")
 _WAITING = "kilonova.later"
 
 
@@ -34,7 +36,10 @@ def _text(statement: UpdateBase, keys: tuple[str, ...], dialect: Dialect) -> tup
     """As the driver takes it, its parameters in order, and the values of those that the statement or a column gives."""
     compiled = statement.compile(dialect=dialect, column_keys=list(keys))
     defaults = {column.key: cast("Any", column.default).arg for column in compiled.insert_prefetch}
-    return str(compiled), list(compiled.positiontup or ()), {**compiled.params, **defaults}
+    names = compiled.positiontup
+    if names is None:  # PyMySQL's form: %(name)s
+        names = _NAMED.findall(str(compiled))
+    return _NAMED.sub("%s", str(compiled)), list(names), {**compiled.params, **defaults}
 
 
 def _taken(pooled: Any) -> Any:
