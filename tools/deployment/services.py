@@ -77,6 +77,8 @@ class Deployment:
             module, *words = {**PROGRAMS, **EXTRA}[program]
             filled = [*self._as_host(host), *(word.format(workers=self.workers) for word in words)]
             self.spawn(name, [module, *filled], self.configuration)
+            if name == "placement":
+                self._wait(name)  # a compute host that reports before it answers does so again a minute later
         for name in names or tuple(PROGRAMS):
             self._wait(name)
 
