@@ -22,7 +22,7 @@ from kilonova.kit.monitoring import PORTS
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 Ask = Callable[..., Any]
-
+PROGRAM = str(Path(sys.executable).parent / "openstack")
 
 IMAGE = f"separate-{secrets.token_hex(4)}"
 """The companion Glance outlives a run: one that was broken off may have left its image behind."""
@@ -34,7 +34,7 @@ def openstack(deployment: Deployment) -> Ask:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OS_")} | deployment.stack.login()
 
     def ask(*words: str, version: str = "2.90", fails: bool = False) -> Any:
-        command = ["openstack", "--os-compute-api-version", version, *words]
+        command = [PROGRAM, "--os-compute-api-version", version, *words]
         shown = [] if words[-2:-1] == ("delete",) or "set" in words else ["-f", "json"]
         done = subprocess.run(
             [*command, *shown], env=environment, capture_output=True, text=True, timeout=120, check=False

@@ -44,7 +44,8 @@ _AWAY_CODES = {1040, 1044, 1045, 1047, 1049, 1053, 1158, 1159, 1160, 1161, 1203,
 _AWAY_CODES |= {2013, 2026, 2055}
 """MySQL's for: too many connections, access denied, a cluster's node that is not in step (1047), no such database,
 shutting down, connection killed, lost or refused."""
-_ATTEMPTS = 12
+_ATTEMPTS = 24
+"""Some four seconds in all: fifty creates against one project's quota need one and a half on a busy machine."""
 _STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
