@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
+from deployment.client import until
 from deployment.stack import Stack
 from tests.contract.rpc.conftest import FIRST, Pair
 
@@ -31,6 +32,10 @@ def test_each_broker_of_the_url_is_asked(stack: Stack) -> None:
 @pytest.mark.parametrize("pair", ["rabbit"], indirect=True)
 def test_listeners_are_counted(pair: Pair, stack: Stack) -> None:
     listener = pair.server.serve(Address(pair.topic, "one"), {})
-    [answer] = probe(from_mapping({}), stack.transport_url, queue=pair.topic)
-    assert answer.consumers == 1
+
+    def consumers() -> int:
+        [answer] = probe(from_mapping({}), stack.transport_url, queue=pair.topic)
+        return answer.consumers
+
+    until("a consumer", lambda: consumers() == 1)  # it begins to listen in a thread of its own
     listener.stop()

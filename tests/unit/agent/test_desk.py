@@ -76,7 +76,8 @@ def finish(desk: Desk, payload: dict[str, Any]) -> Any:
 
 def test_an_answer_is_plain_data(desk: Desk, driver: Slow) -> None:
     driver.go_on.set()
-    assert finish(desk, create()) == {"uuid": "s1", "name": "instance-1", "power": int(PowerState.RUNNING)}
+    plain = {"uuid": "s1", "name": "instance-1", "power": int(PowerState.RUNNING), "machine": None}
+    assert finish(desk, create()) == plain
 
 
 def test_long_work_is_pending_and_asking_again_joins_it(desk: Desk, driver: Slow) -> None:

@@ -83,10 +83,10 @@ def test_served_on_an_address_of_its_own() -> None:
         pass  # nothing listens: there is no address
     sections = {"monitoring": {"listen": "127.0.0.1", "ports": {"nova-api": "18971"}}}
     with monitored(from_mapping(sections), "nova-api", {"database": away}):
-        text = urllib.request.urlopen("http://127.0.0.1:18971/metrics", timeout=5).read().decode()
+        text = urllib.request.urlopen("http://127.0.0.1:18971/metrics", timeout=30).read().decode()
         assert "process_resident_memory_bytes" in text
         with pytest.raises(urllib.error.HTTPError, match="503"):
-            urllib.request.urlopen("http://127.0.0.1:18971/readyz", timeout=5)
+            urllib.request.urlopen("http://127.0.0.1:18971/readyz", timeout=30)
 
 
 def test_a_port_that_is_none() -> None:

@@ -45,7 +45,7 @@ _AWAY_CODES |= {2013, 2026, 2055}
 """MySQL's for: too many connections, access denied, a cluster's node that is not in step (1047), no such database,
 shutting down, connection killed, lost or refused."""
 _ATTEMPTS = 24
-"""Some four seconds in all: fifty creates against one project's quota need one and a half on a busy machine."""
+"""Some four seconds in all: one of fifty creates for one project gave up after half of that on a busy machine."""
 _STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
