@@ -193,8 +193,10 @@ def arguments_of(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=60, help="servers at once")
     parser.add_argument("--accepts", type=int, default=60, help="servers for the cost of the 202 alone")
     parser.add_argument("--servers", type=int, default=1000, help="servers to list")
-    parser.add_argument("--usage", type=int, default=10_000, help="servers in the usage reports")
-    parser.add_argument("--crowd", type=int, default=16, help="connections that run into a quota at once")
+    parser.add_argument("--usage", type=int, default=10_000, help="servers in the usage reports; 0: leave this out")
+    parser.add_argument(
+        "--crowd", type=int, default=16, help="connections that run into a quota at once; 0: leave this out"
+    )
     parser.add_argument("--idle", type=int, default=10, help="seconds")
     parser.add_argument("--nodes", type=int, default=4, help="compute nodes that the fake driver pretends")
     parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
@@ -243,8 +245,10 @@ def run(bench: Bench, arguments: argparse.Namespace) -> None:
     bench.burst(arguments.burst)
     bench.accept(arguments.accepts)
     bench.lists(arguments.servers)
-    bench_crowd.usage(bench, arguments.usage)
-    bench_crowd.quota(bench, arguments.crowd, 4 * arguments.crowd)
+    if arguments.usage:
+        bench_crowd.usage(bench, arguments.usage)
+    if arguments.crowd:
+        bench_crowd.quota(bench, arguments.crowd, 4 * arguments.crowd)
 
 
 if __name__ == "__main__":
