@@ -49,7 +49,11 @@ class Reporter:
         self._ask("host.alive", {})
 
     def resources(self) -> None:
-        """Report nodes to the conductor and their inventory to Placement; a node that cannot be is logged."""
+        """Report nodes to the conductor and their inventory to Placement; a node that cannot be is logged.
+
+        Raises NoAnswer, and Unavailable of Placement once all nodes were tried: the loop then tries again soon.
+        """
+        away: Unavailable | None = None
         nodes = self._driver.nodes()
         _tell(nodes)
         state = self._ask("host.nodes", {"nodes": [codec.pack(node) for node in nodes]})
@@ -58,8 +62,11 @@ class Reporter:
                 self._offer(node, disabled=bool(state["disabled"]))
             except Unavailable as error:
                 LOG.warning("Node %s is not in Placement yet: %s", node.name, error)
+                away = error
             except KilonovaError as error:
                 LOG.warning("Node %s cannot be offered to Placement: %s", node.name, error)
+        if away is not None:
+            raise away
 
     def _offer(self, node: NodeFacts, *, disabled: bool) -> None:
         if self._placement is None:

@@ -9,7 +9,7 @@ from kilonova.agent.options import AgentOptions
 from kilonova.agent.reports import DISABLED, Reporter
 from kilonova.hypervisor.fake.driver import FakeDriver
 from kilonova.hypervisor.fake.options import FakeOptions
-from kilonova.kit.errors import Conflict
+from kilonova.kit.errors import Conflict, Unavailable
 
 
 class Conductor:
@@ -31,8 +31,11 @@ class Placement:
         self.kept: dict[str, set[str]] = {}
         self.writes = 0
         self.broken = False
+        self.away = False
 
     def ensure_provider(self, uuid: str, _name: str) -> None:
+        if self.away:
+            raise Unavailable("nobody answers")
         if self.broken:
             raise Conflict("another provider has that name")
         self.kept.setdefault(uuid, {"CUSTOM_MINE", "OLD"})
@@ -102,3 +105,15 @@ def test_a_guest_that_nobody_wants_meets_what_the_option_says(action: str, power
     assert conductor.asked == [("host.guests", {"host": "h", "guests": {"s1": 1, "s2": 1}})]
     left = {guest.uuid: int(guest.power) for guest in driver.guests()}
     assert left == ({"s2": 1} if power is None else {"s1": power, "s2": 1})
+
+
+def test_what_placement_could_not_be_told_is_tried_again_soon() -> None:
+    conductor, placement = Conductor(**{"host.nodes": {"disabled": False}}), Placement()
+    placement.away = True
+    made, _driver = reporter(conductor, placement)
+    with pytest.raises(Unavailable, match="nobody answers"):  # after which its loop does not wait for the next round
+        made.resources()
+    assert [method for method, _ in conductor.asked] == ["host.nodes"]
+    placement.away = False
+    made.resources()
+    assert placement.writes == 1
