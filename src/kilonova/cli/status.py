@@ -1,17 +1,15 @@
 """``nova-status upgrade check``: what must be seen to before or after an upgrade."""
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from kilonova.cli.manage.deployment import Deployment
 from kilonova.cli.manage.images import without_machine_type
-from kilonova.cli.upgrade_check import Check, Result, exit_code, report
+from kilonova.cli.upgrade_check import Check, Result, policy_file, run
 from kilonova.clients.keystone.errors import NoEndpoint
 from kilonova.clients.keystone.neighbour import Request
 from kilonova.clients.keystone.neighbours import neighbour
-from kilonova.kit import codec, logs
+from kilonova.kit import logs
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.options import Configuration, load
 from kilonova.kit.policy import policy_path
@@ -19,7 +17,6 @@ from kilonova.store import host_mappings, services
 from kilonova.store.cells import API_SCHEMA, CELL0, CELL_SCHEMA, mappings
 
 PROGRAM = "nova-status"
-_CANNOT = 255
 _SERVICE_VERSION = 1
 """What compute services of the release before this one report."""
 _LISTED = 10
@@ -30,7 +27,7 @@ def checks(deployment: Deployment) -> Iterator[Check]:
     yield _cells(deployment)
     yield _placement(deployment)
     yield _volumes(deployment)
-    yield _policy_file(policy_path(deployment.configuration))
+    yield policy_file(policy_path(deployment.configuration))
     yield _computes(deployment)
     yield _machine_types(deployment)
     yield _service_user(deployment)
@@ -85,15 +82,6 @@ def _speaks(deployment: Deployment, section: str, name: str, version: str, path:
     return Check(name)
 
 
-def _policy_file(path: Path | None) -> Check:
-    name = "Policy File JSON to YAML Migration"
-    try:
-        codec.loads(path.read_bytes() if path else b"")
-    except ValueError:
-        return Check(name)
-    return Check(name, Result.FAILURE, f"{path} is JSON: oslopolicy-convert-json-to-yaml makes YAML of it")
-
-
 def _computes(deployment: Deployment) -> Check:
     name = "Older than N-1 computes"
     old = []
@@ -125,21 +113,7 @@ def _service_user(deployment: Deployment) -> Check:
 
 def main(argv: Sequence[str] | None = None, *, make: Callable[[Configuration], Deployment] = Deployment) -> int:
     """Exit codes: 0 fine; 1 warnings; 2 failures; 255 the checks could not be made."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, allow_abbrev=False)
-    parser.add_argument("--config-file", action="append", default=[], help="read this file; may be repeated")
-    parser.add_argument("--config-dir", action="append", default=[], help="read the files of this directory")
-    commands = parser.add_subparsers(dest="category", required=True).add_parser("upgrade", help="before and after one")
-    commands.add_subparsers(dest="command", required=True).add_parser("check", help="is all ready?")
-    arguments = parser.parse_args(argv)
-    files = [word for name in arguments.config_file for word in ("--config-file", name)]
-    folders = [word for name in arguments.config_dir for word in ("--config-dir", name)]
-    try:
-        found = list(checks(make(load("nova", [*files, *folders]))))
-    except KilonovaError as error:
-        sys.stderr.write(f"{PROGRAM}: {logs.blotted(str(error))}\n")
-        return _CANNOT
-    print(report(found))
-    return exit_code(found)
+    return run(PROGRAM, argv, lambda words: checks(make(load("nova", words))))
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class CachedAuth:
         self._inner = inner
         self._seconds = seconds
         self._known = _Memory[Context](size)
-        self._refused = _Memory[Unauthorized](size)
+        self._refused = _Memory[bool](size)
         self._running: dict[_Key, Future[Context]] = {}
         self._lock = threading.Lock()
 
@@ -228,8 +228,8 @@ class CachedAuth:
         now = time.time()
         try:
             context, expiry = self._inner.validate(headers, request_id)
-        except Unauthorized as error:
-            self._refused.put(key, error, now + min(self._seconds, _REFUSED_SECONDS))
+        except Unauthorized:
+            self._refused.put(key, value=True, until=now + min(self._seconds, _REFUSED_SECONDS))
             raise
         self._known.put(key, context, min(now + self._seconds, expiry or math.inf))
         return context
