@@ -1,10 +1,11 @@
 """Break what our services stand on, under load, and see that nothing is stuck, lost or left behind.
 
-    python tools/failure.py [--minutes 10] [--servers 100] [--pause 60] [SCENARIO ...]
+    python tools/failure.py [--real] [--minutes 10] [--servers 100] [--pause 60] [SCENARIO ...]
 
 Real MariaDB, RabbitMQ, memcached, Keystone and Glance (the companion services beside the checkout), networks and
-volumes of the lab, our own programs as processes, and three compute hosts that pretend. Needs root, and the well-known
-ports free: where others work, give it a network namespace and a STACK_HOME of its own. What it found: docs/failure.md.
+volumes of the lab or, with --real, of the companion Neutron and Cinder, our own programs as processes, and three
+compute hosts that pretend. Needs root, and the well-known ports free: where others work, give it a network namespace
+and a STACK_HOME of its own. What it found: docs/failure.md.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from deployment.galera import PORT, Cluster  # noqa: E402  # the same
 from deployment.stack import NoStack, Stack  # noqa: E402  # the same
 from failing import truth  # noqa: E402  # the same
 from failing.load import Load  # noqa: E402  # the same
+from failing.neighbours import Companion, Lab, Neighbours  # noqa: E402  # the same
 from failing.site import CONDUCTORS, HOSTS, Site  # noqa: E402  # the same
 
 
@@ -248,11 +250,11 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 @contextlib.contextmanager
-def opened(directory: Path, cluster: Cluster | None = None) -> Iterator[Site]:
+def opened(directory: Path, neighbours: Neighbours, cluster: Cluster | None = None) -> Iterator[Site]:
     """The deployment; the first host's disk is a small one."""
     stack = Stack.find()
-    stack.up("core")
-    site = Site(directory, stack)
+    stack.up(*neighbours.parts)
+    site = Site(directory, stack, neighbours)
     if cluster is not None:
         site.cluster = cluster
         cluster.open()
@@ -280,6 +282,9 @@ def main() -> int:
         "--servers", type=int, default=Measure.servers, help="that are being built when the fault comes"
     )
     parser.add_argument("--pause", type=float, default=Measure.pause, help="seconds that a neighbour stays away")
+    parser.add_argument(
+        "--real", action="store_true", help="Neutron and Cinder of the companion services, not the lab's"
+    )
     parser.add_argument("--keep", type=Path, help="directory for configurations and logs, kept")
     given = parser.parse_args()
     measure = Measure(given.minutes, given.servers, given.pause)
@@ -287,7 +292,8 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         directory = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kilonova-failure-")))
         try:
-            site = stack.enter_context(opened(directory, Cluster() if set(given.scenarios) & set(CLUSTERED) else None))
+            cluster = Cluster() if set(given.scenarios) & set(CLUSTERED) else None
+            site = stack.enter_context(opened(directory, Companion() if given.real else Lab(), cluster))
         except NoStack as error:
             print(error)
             return 1

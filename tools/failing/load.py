@@ -130,7 +130,7 @@ class Load:
         if action == "delete":
             return caller.call("DELETE", path)[0]
         if action == "attach":
-            return self._attach(caller, uuid)
+            return self._attach(caller, chance, uuid)
         if action == "detach":
             volumes = document["server"]["os-extended-volumes:volumes_attached"]
             return caller.call("DELETE", f"{path}/os-volume_attachments/{volumes[0]['id']}")[0] if volumes else 200
@@ -138,11 +138,12 @@ class Load:
             action = {"resize": {"flavorRef": self.site.larger}}
         return caller.call("POST", f"{path}/action", action)[0]
 
-    def _attach(self, caller: Caller, uuid: str) -> int:
-        volumes = f"/v3/{self.site.project}/volumes"
-        status, document = caller.call("POST", volumes, {"volume": {"size": 1}}, port=28776)
-        if status >= http.client.BAD_REQUEST or not document:
+    def _attach(self, caller: Caller, chance: random.Random, uuid: str) -> int:
+        """A volume that nobody has; another user may be quicker."""
+        volume = chance.choice(self.site.volumes)
+        path = f"/v3/{self.site.project}/volumes/{volume}"
+        status, document = caller.call("GET", path, port=self.site.ports["volume"])
+        if status != http.client.OK or document["volume"]["status"] != "available":
             return status
-        volume = document["volume"]["id"]
         body = {"volumeAttachment": {"volumeId": volume}}
         return caller.call("POST", f"/v2.1/servers/{uuid}/os-volume_attachments", body)[0]

@@ -1,7 +1,8 @@
-"""A whole deployment to break: our processes, real neighbours behind proxies, networks and volumes of the lab."""
+"""A whole deployment to break: our processes, and neighbours behind proxies."""
 
 import configparser
 import contextlib
+import http.client
 import os
 import signal
 import time
@@ -13,23 +14,15 @@ from deployment.galera import Cluster
 from deployment.services import Deployment
 from deployment.stack import Stack, root
 
-from kilonova.kit.auth import authenticator
-from kilonova.kit.clock import SystemClock
-from kilonova.kit.db.engine import Database, DatabaseOptions
-from kilonova.kit.http.serve import ThreadedServer
-from kilonova.kit.options import load
-from kilonova.lab.networks.options import LabNetworkOptions
-from kilonova.lab.networks.plumbing import FakePlumbing
-from kilonova.lab.networks.service import build as build_networks
-from kilonova.lab.volumes.api import build as build_volumes
-from kilonova.lab.volumes.service import LabVolumes
+from failing.neighbours import Neighbours
 
 COMPUTE = "http://127.0.0.1:8774/v2.1"
 HOSTS = ("host1", "host2", "host3")
 CONDUCTORS = ("conductor1", "conductor2")
 _MODULES = {"conductor": "conductor", "host": "compute"}
-_BEHIND = {"identity": (15000, 5000), "image": (19292, 9292), "network": (19696, 29696), "volume": (18776, 28776)}
-"""Neighbour → the port of its proxy and its own."""
+_PROXIES = {"identity": 15000, "image": 19292, "network": 19696, "volume": 18776}
+"""Neighbour → the port of its proxy."""
+_VOLUMES = 12
 _REGION = "Failing"
 _QUICK = {"report_interval": "3", "service_down_time": "15", "operation_lease": "15", "sync_power_state_interval": "10"}
 """So that nobody waits for the usual minutes."""
@@ -38,15 +31,18 @@ _QUICK = {"report_interval": "3", "service_down_time": "15", "operation_lease": 
 class Site(Deployment):
     """Two conductors, a scheduler, the API, Placement and three compute hosts that pretend."""
 
-    def __init__(self, directory: Path, stack: Stack) -> None:
+    def __init__(self, directory: Path, stack: Stack, neighbours: Neighbours) -> None:
         super().__init__(directory, stack, nodes=0, workers=2)
-        self.proxies = {name: Faulty(*ports) for name, ports in _BEHIND.items()}
+        self.neighbours = neighbours
+        self.ports = {"identity": 5000, "image": 9292, **neighbours.ports}
+        """Of the neighbours themselves, which never fail by their proxies."""
+        self.proxies = {name: Faulty(port, self.ports[name]) for name, port in _PROXIES.items()}
         self.environments: dict[str, dict[str, str]] = {}
         """Program → further variables, for its next start."""
         self.cluster: Cluster | None = None
         """What the databases are on, if not on the companion one."""
-        self._labs: list[ThreadedServer] = []
         self.network = ""
+        self.volumes: list[str] = []
 
     # -- beginning and end --
     def open(self) -> None:
@@ -56,7 +52,7 @@ class Site(Deployment):
         self.prepare()
         self.durable()
         self._configure()
-        self._start_labs()
+        self.neighbours.start(self.configuration, HOSTS)
         self._identity_behind_proxy()
         self.start("placement", *CONDUCTORS, "scheduler", *HOSTS, "api")
         self.word, self.project = token(self.stack.login())
@@ -65,14 +61,20 @@ class Site(Deployment):
     def close(self) -> None:
         """Whatever there is of it, stopped."""
         self.stop()
-        for server in self._labs:
-            server.stop()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            for volume in self.volumes:
+                self.beside("volume").ask("DELETE", f"/v3/{self.project}/volumes/{volume}")
+        self.neighbours.stop()
         for proxy in self.proxies.values():
             proxy.stop()
 
     def client(self, url: str = COMPUTE, version: str = "2.90") -> Client:
         """One of the administrator's, for one thread."""
         return Client(url, self.word, version=version)
+
+    def beside(self, name: str) -> Client:
+        """The administrator's client of a neighbour, past its proxy."""
+        return self.client(f"http://127.0.0.1:{self.ports[name]}", version="")
 
     def _configure(self) -> None:
         """Neighbours are the proxies; each host and conductor has a file of its own."""
@@ -84,7 +86,7 @@ class Site(Deployment):
         for section, name, path in (("glance", "image", ""), ("neutron", "network", ""), ("cinder", "volume", "/v3")):
             if not own.has_section(section):
                 own.add_section(section)
-            own[section]["endpoint_override"] = f"http://127.0.0.1:{_BEHIND[name][0]}{path}"
+            own[section]["endpoint_override"] = f"http://127.0.0.1:{_PROXIES[name]}{path}"
         own["cinder"]["region_name"] = "RegionOne"
         own["DEFAULT"].update(_QUICK)
         own.remove_section("fake")
@@ -104,20 +106,6 @@ class Site(Deployment):
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             own.write(file)
 
-    def _start_labs(self) -> None:
-        """Networks that plug nothing and volumes that are files; both ask the real Keystone about tokens."""
-        configuration = load("nova", ["--config-file", str(self.directory / "nova.conf")])
-        auth = authenticator(configuration, "keystone", 300)
-        paths = {name: self.directory / name for name in ("nets", "vols")}
-        databases = {n: Database(DatabaseOptions(connection=f"sqlite:///{path}")) for n, path in paths.items()}
-        clock = SystemClock()
-        networks = build_networks(databases["nets"], LabNetworkOptions(), auth, FakePlumbing(), clock)
-        volumes = build_volumes(LabVolumes(databases["vols"], self.directory / "volumes", lambda _image: None), auth)
-        for name, app in (("network", networks), ("volume", volumes)):
-            server = ThreadedServer(app, "127.0.0.1", _BEHIND[name][1], name=name, threads=16)
-            server.start()
-            self._labs.append(server)
-
     def _identity_behind_proxy(self) -> None:
         """Tokens are validated where the catalog says that identity is: in a region of ours alone, at the proxy."""
         word, _project = token(self.stack.login())
@@ -131,14 +119,12 @@ class Site(Deployment):
                 client.call("POST", "/endpoints", {"endpoint": {**where, "url": "http://127.0.0.1:15000/v3/"}})
 
     def _seed(self) -> None:
-        shelf = self.client("http://127.0.0.1:9292", version="")
+        shelf = self.beside("image")
         body = {"name": "failing", "disk_format": "raw", "container_format": "bare", "visibility": "public"}
         self.image = shelf.call("POST", "/v2/images", body)["id"]
         shelf.put_bytes(f"/v2/images/{self.image}/file", b"\0" * 65536)
-        nets = self.client("http://127.0.0.1:29696", version="")
-        self.network = nets.call("POST", "/v2.0/networks", {"network": {"name": "failing"}})["network"]["id"]
-        subnet = {"network_id": self.network, "cidr": "10.77.0.0/16", "ip_version": 4}
-        nets.call("POST", "/v2.0/subnets", {"subnet": subnet})
+        self._seed_networks(self.beside("network"))
+        self._seed_volumes(self.beside("volume"))
         api = self.client()
         flavor = {"name": "failing", "vcpus": 1, "ram": 64, "disk": 0}
         self.flavor = api.call("POST", "/flavors", {"flavor": flavor})["flavor"]["id"]
@@ -149,6 +135,20 @@ class Site(Deployment):
         until(
             "providers", lambda: len(placement.call("GET", "/resource_providers")["resource_providers"]) == len(HOSTS)
         )
+
+    def _seed_networks(self, nets: Client) -> None:
+        """Those of a run that was broken off are removed, with their ports."""
+        for network in nets.call("GET", "/v2.0/networks?name=failing")["networks"]:
+            for port in nets.call("GET", f"/v2.0/ports?network_id={network['id']}")["ports"]:
+                nets.ask("DELETE", f"/v2.0/ports/{port['id']}")
+            nets.call("DELETE", f"/v2.0/networks/{network['id']}")
+        self.network = nets.call("POST", "/v2.0/networks", {"network": {"name": "failing"}})["network"]["id"]
+        subnet = {"network_id": self.network, "cidr": "10.77.0.0/16", "ip_version": 4}
+        nets.call("POST", "/v2.0/subnets", {"subnet": subnet})
+
+    def _seed_volumes(self, shelf: Client) -> None:
+        place = f"/v3/{self.project}/volumes"
+        self.volumes = [shelf.call("POST", place, {"volume": {"size": 1}})["volume"]["id"] for _ in range(_VOLUMES)]
 
     # -- programs --
     def start(self, *names: str) -> None:

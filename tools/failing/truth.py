@@ -116,9 +116,9 @@ def _claims(site: Site, servers: dict[str, Any]) -> Iterator[str]:
 
 
 def _ports(site: Site, servers: dict[str, Any]) -> Iterator[str]:
-    nets = site.client("http://127.0.0.1:29696", version="")
+    nets = site.beside("network")
     count: dict[str, int] = defaultdict(int)
-    for port in nets.call("GET", "/v2.0/ports")["ports"]:
+    for port in nets.call("GET", f"/v2.0/ports?network_id={site.network}")["ports"]:
         if re.fullmatch(r"[0-9a-f-]{36}", port["device_id"] or ""):
             count[port["device_id"]] += 1
             if port["device_id"] not in servers:
@@ -130,12 +130,13 @@ def _ports(site: Site, servers: dict[str, Any]) -> Iterator[str]:
 
 
 def _volumes(site: Site, servers: dict[str, Any]) -> Iterator[str]:
-    shelf = site.client("http://127.0.0.1:28776", version="")
-    attached = {
-        (volume["id"], attachment["server_id"])
-        for volume in shelf.call("GET", f"/v3/{site.project}/volumes/detail?all_tenants=1")["volumes"]
-        for attachment in volume["attachments"]
-    }
+    place = f"/v3/{site.project}/volumes/detail?all_tenants=1"
+    volumes = [v for v in site.beside("volume").call("GET", place)["volumes"] if v["id"] in site.volumes]
+    attached = {(volume["id"], attachment["server_id"]) for volume in volumes for attachment in volume["attachments"]}
+    for volume in volumes:
+        wanted = "in-use" if volume["attachments"] else "available"
+        if volume["status"] != wanted:
+            yield f"volume {volume['id']} is {volume['status']}, not {wanted}"
     known = {(v["id"], uuid) for uuid, s in servers.items() for v in s["os-extended-volumes:volumes_attached"]}
     for volume, server in attached - known:
         yield f"volume {volume} says it is attached to {server}, which knows nothing of it"

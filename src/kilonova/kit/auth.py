@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from kilonova.kit import metrics
+from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.http.app import Authenticator
@@ -35,6 +36,10 @@ _Key = tuple[str, str | None]
 """A token, and the service token beside it."""
 _REFUSED_SECONDS = 10.0
 """How long a refusal is remembered: a Keystone that lags behind its database may think otherwise soon."""
+_VALIDATIONS_A_SECOND = 100.0
+"""By one process. Who comes with tokens nobody has seen, made up or not, waits once it is more than that …"""
+_PATIENCE_SECONDS = 5.0
+"""… so long at most."""
 _LOOKED_UP = metrics.counter("kilonova_token_cache_lookups", "Tokens looked for in this process's cache", "result")
 _CACHE = "kilonova.token_cache"
 """Where the middleware finds the cache that the caller brings."""
@@ -188,10 +193,12 @@ class CachedAuth:
 
     Callers cannot make Keystone busy with one token: a refusal is remembered, too, for a short while, and those who
     come with a token that is being validated wait for that. What was refused cannot push out what is valid.
+    Nor with many tokens: no more are validated in a second than ``_Pace`` lets pass.
     """
 
-    def __init__(self, inner: KeystoneAuth, seconds: float, size: int = 10_000) -> None:
+    def __init__(self, inner: KeystoneAuth, seconds: float, size: int = 10_000, clock: Clock | None = None) -> None:
         self._inner = inner
+        self._pace = _Pace(_VALIDATIONS_A_SECOND, clock or SystemClock())
         self._seconds = seconds
         self._known = _Memory[Context](size)
         self._refused = _Memory[bool](size)
@@ -225,6 +232,7 @@ class CachedAuth:
         return mine.result()
 
     def _validated(self, key: _Key, headers: Mapping[str, str], request_id: str) -> Context:
+        self._pace.wait()
         now = time.time()
         try:
             context, expiry = self._inner.validate(headers, request_id)
@@ -233,6 +241,28 @@ class CachedAuth:
             raise
         self._known.put(key, context, min(now + self._seconds, expiry or math.inf))
         return context
+
+
+class _Pace:
+    """So many a second, after as many at once; who comes beyond that waits for a turn, or is sent away."""
+
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self._between = 1 / rate
+        self._clock = clock
+        self._turn = -math.inf
+        """When the latest of a steady stream would have its turn."""
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Raises Unavailable."""
+        with self._lock:
+            now = self._clock.monotonic()
+            turn = max(self._turn, now - 1) + self._between
+            if turn - now > _PATIENCE_SECONDS:
+                raise Unavailable("Too many tokens are waiting to be validated; try again later")
+            self._turn = turn
+        if turn > now:
+            self._clock.sleep(turn - now)
 
 
 class _Memory(Generic[T]):

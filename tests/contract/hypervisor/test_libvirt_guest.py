@@ -1,6 +1,7 @@
 """What only real guests can show: disks, taps, serial output, and that nothing is left behind."""
 
 import base64
+import contextlib
 import hashlib
 import subprocess
 import time
@@ -19,13 +20,14 @@ from kilonova.hypervisor.contracts import (
     GuestMissing,
     GuestSpec,
     HypervisorFailed,
+    HypervisorUnavailable,
     ImageFacts,
     InvalidImage,
     Nic,
     NoGuestAgent,
     NoSuchConsole,
 )
-from kilonova.hypervisor.libvirt.connection import BackupUnsupported, LiveDomain
+from kilonova.hypervisor.libvirt.connection import BackupUnsupported, Connection, LiveDomain
 from kilonova.hypervisor.libvirt.driver import LibvirtDriver
 from kilonova.hypervisor.libvirt.options import SerialOptions, SpiceOptions
 from kilonova.kit.errors import NotFound
@@ -37,6 +39,7 @@ STRANGER = """<domain type='qemu'><name>stranger</name><uuid>{uuid}</uuid><memor
 
 
 class Libvirtd(Protocol):
+    home: Path
     uri: str
 
     def restart(self) -> None: ...
@@ -273,6 +276,32 @@ def test_guests_and_driver_survive_a_restart_of_libvirtd(libvirt_world: World, l
     assert libvirt_world.driver.state(spec.uuid).power is PowerState.RUNNING
     libvirtd.restart()
     assert libvirt_world.driver.stop(spec.uuid, 0).power is PowerState.SHUTDOWN
+
+
+def test_a_libvirtd_that_hangs_holds_nobody_up_for_long(libvirtd: Libvirtd, tmp_path: Path) -> None:
+    """Neither a call under way, nor one that connects; whoever comes once it goes on is served."""
+    connection = Connection(libvirtd.uri, "host1", silence=1)
+    connection.watch(lambda _uuid: None)
+    connection.version()
+    pid = libvirtd.inside("cat", str(libvirtd.home / "libvirtd.pid")).strip()
+    libvirtd.inside("kill", "-STOP", pid)
+    try:
+        begun = time.monotonic()
+        with pytest.raises(HypervisorUnavailable):
+            connection.domains()
+        with pytest.raises(HypervisorUnavailable, match="does not answer"):
+            connection.domains()
+        assert time.monotonic() - begun < 15
+    finally:
+        libvirtd.inside("kill", "-CONT", pid)
+    assert eventually(lambda: _answers(connection))
+    connection.close()
+
+
+def _answers(connection: Connection) -> bool:
+    with contextlib.suppress(HypervisorUnavailable):
+        return bool(connection.version())
+    return False
 
 
 def test_a_lost_definition_is_made_again_at_start(libvirt_world: World, libvirtd: Libvirtd) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
@@ -8,6 +9,7 @@ from typing import cast
 import pytest
 
 from kilonova.kit.auth import CachedAuth, KeystoneAuth, NoAuth, _context_of, _expiry, authenticator
+from kilonova.kit.clock import Clock, ManualClock
 from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.options import from_mapping
@@ -35,8 +37,8 @@ class Validator:
         return Context(user_id=token, request_id=request_id), self.expiry
 
 
-def cached(inner: Validator, seconds: float = 60, size: int = 10) -> CachedAuth:
-    return CachedAuth(cast("KeystoneAuth", inner), seconds, size)
+def cached(inner: Validator, seconds: float = 60, size: int = 10, clock: Clock | None = None) -> CachedAuth:
+    return CachedAuth(cast("KeystoneAuth", inner), seconds, size, clock)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,33 @@ def test_many_who_come_at_once_make_one_validation(token: str, *, passes: bool) 
         with pytest.raises(Unavailable):
             auth.authenticate({"X-AUTH-TOKEN": token}, "r")
         assert inner.asked == [token] * 2, "that Keystone was away is not remembered"
+
+
+def test_made_up_tokens_are_validated_at_a_bounded_rate() -> None:
+    """A second's worth at once, then so many a second; those who would wait too long are sent away, not queued."""
+    inner, clock, answers = Validator(), _Waiting(), Counter[str]()
+    auth = cached(inner, size=1000, clock=clock)
+    for number in range(1000):
+        try:
+            auth.authenticate({"X-AUTH-TOKEN": f"bad{number}"}, "r")
+        except (Unauthorized, Unavailable) as error:
+            answers[type(error).__name__] += 1
+    assert answers == {"Unauthorized": 600, "Unavailable": 400}
+    assert len(inner.asked) == 600
+    assert max(clock.slept) == pytest.approx(5)
+    clock.advance(10)
+    assert auth.authenticate({"X-AUTH-TOKEN": "good"}, "r").user_id == "good"
+
+
+class _Waiting(ManualClock):
+    """Others come while one sleeps: time stands still."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
 
 @pytest.mark.parametrize(("seconds", "expires_in"), [(0, None), (60, -1), (0, 60)])

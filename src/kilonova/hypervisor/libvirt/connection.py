@@ -1,7 +1,8 @@
 """The link to libvirtd, typed and in our own errors. Nothing else in Kilonova imports the libvirt binding.
 
 A broken link (libvirtd restarted) is noticed by the call that meets it; the next one connects anew, and looking
-something up is tried again at once. Running guests do not notice.
+something up is tried again at once. Running guests do not notice. So is a libvirtd that hangs: the link of one that
+does not answer keep-alive messages breaks, and connecting is given up after a while.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,6 +50,8 @@ _ENDED = {
 }
 _JOB_POLL_S = 0.2
 _AGENT_S = 10
+_SILENCES = 3
+"""Keep-alive messages without an answer after which the link is taken for broken."""
 
 libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else every error is also printed
 
@@ -92,9 +96,13 @@ def _run_events() -> None:
 class Connection:
     """One connection, made when first needed, shared by all threads (libvirt allows it)."""
 
-    def __init__(self, uri: str, host: str) -> None:
+    def __init__(self, uri: str, host: str, silence: int = 30) -> None:
+        """``silence``: seconds without a sign of life after which libvirtd is taken for hung."""
         self._uri = uri
         self.host = host
+        self._silence = silence
+        self._opening: Future[Any] | None = None
+        """A connection that is being made, for whoever waited in vain and comes again."""
         self._raw: Any = None
         self._lock = threading.Lock()
         self._tell: Callable[[str], None] | None = None
@@ -120,14 +128,36 @@ class Connection:
     def _get(self) -> Any:
         with self._lock:
             if self._raw is None:
-                try:
-                    self._raw = libvirt.open(self._uri)
-                    if self._tell is not None:
-                        kind = libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
-                        self._raw.domainEventRegisterAny(None, kind, self._event, None)
-                except libvirt.libvirtError as error:
-                    raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
+                self._raw = self._opened()
             return self._raw
+
+    def _opened(self) -> Any:
+        """Opening knows no time-out: another thread does it, and goes on when this one gives up."""
+        wait = 0.0 if self._opening is not None else self._silence
+        if self._opening is None:
+            self._opening = Future()
+            threading.Thread(target=self._open, args=(self._opening,), name="libvirt-open", daemon=True).start()
+        opening = self._opening
+        try:
+            made = opening.result(wait)
+        except TimeoutError as error:
+            raise HypervisorUnavailable(host=self.host, reason=f"{self._uri} does not answer") from error
+        except libvirt.libvirtError as error:
+            self._opening = None
+            raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
+        self._opening = None
+        return made
+
+    def _open(self, opening: "Future[Any]") -> None:
+        try:
+            raw = libvirt.open(self._uri)
+            if self._tell is not None:
+                raw.setKeepAlive(max(1, self._silence // _SILENCES), _SILENCES)
+                raw.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._event, None)
+        except libvirt.libvirtError as error:
+            opening.set_exception(error)
+        else:
+            opening.set_result(raw)
 
     @contextlib.contextmanager
     def errors(self, call: str, uuid: str = "") -> Iterator[None]:
