@@ -55,7 +55,8 @@ def test_project(tmp_path: Path, url: str) -> None:
     identity = HttpIdentity(keystone)
 
     assert identity.project_exists(None, demo["id"]) is True
-    assert identity.project_exists(None, uuid.uuid4().hex) is False
+    for wrong in (uuid.uuid4().hex, "..", f"{demo['id']}/tags", f"../projects/{demo['id']}"):
+        assert identity.project_exists(None, wrong) is False
 
 
 def test_wrong_password_names_the_section(tmp_path: Path, url: str) -> None:

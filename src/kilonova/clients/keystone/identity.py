@@ -3,6 +3,7 @@
 import threading
 from typing import Protocol
 
+from kilonova.clients.keystone.errors import RemoteNotFound
 from kilonova.clients.keystone.neighbour import Neighbour, Request
 from kilonova.kit.clock import Clock, SystemClock
 from kilonova.kit.context import Context
@@ -28,6 +29,8 @@ class HttpIdentity:
         self._lock = threading.Lock()
 
     def project_exists(self, context: Context | None, project_id: str) -> bool:
+        if "/" in project_id:  # it would be a path of its own
+            return False
         now = self._clock.monotonic()
         with self._lock:
             if self._known.get(project_id, 0.0) > now:
@@ -39,7 +42,10 @@ class HttpIdentity:
             as_user=True,
             accept=(_NOT_FOUND, _FORBIDDEN),
         )
-        status = self._neighbour.call(request).status
+        try:
+            status = self._neighbour.call(request).status
+        except RemoteNotFound:
+            return False
         if status not in (_NOT_FOUND, _FORBIDDEN):
             with self._lock:
                 self._known[project_id] = now + _REMEMBERED_SECONDS

@@ -18,7 +18,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import NewConnectionError
 
-from kilonova.clients.keystone.errors import BadCredentials, NeighbourDown, NoEndpoint, translate
+from kilonova.clients.keystone.errors import BadCredentials, NeighbourDown, NoEndpoint, RemoteNotFound, translate
 from kilonova.clients.keystone.location import Location, bare
 from kilonova.kit import codec, logs
 from kilonova.kit.clock import Clock, SystemClock
@@ -29,6 +29,8 @@ from kilonova.kit.sessions import Credentials, EndpointOptions, Sessions
 LOG = logging.getLogger(__name__)
 Query = Sequence[tuple[str, str]]
 _WRAPPED = re.compile(r"^HTTPS?Connection\w*\([^)]*\): ")
+_CLIMBS = re.compile(r"/\.\.?(?:/|$)")
+"""An id in a path that would lead elsewhere, with our rights."""
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 60.0
@@ -218,6 +220,8 @@ class Neighbour:
 
     # -- delivery --
     def _deliver(self, request: Request) -> requests.Response:
+        if _CLIMBS.search(request.path):
+            raise RemoteNotFound(neighbour=self.name, reason=f"nothing is at {request.path}", code="")
         response = self._persist(request)
         if response.status_code != _UNAUTHORIZED or self._speaks_for_user(request):
             return response

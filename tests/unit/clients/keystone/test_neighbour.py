@@ -120,6 +120,14 @@ def test_as_user_without_a_token_is_the_service() -> None:
     assert app.asked[0].headers["X-AUTH-TOKEN"] == "service-token"
 
 
+@pytest.mark.parametrize("ident", ["..", ".", "../ports/x", "a/../b"])
+def test_an_id_that_is_a_path_leads_nowhere(ident: str) -> None:
+    app = ScriptedApp()
+    with pytest.raises(RemoteNotFound, match="nothing is at"):
+        to(app).get(f"/v2.0/networks/{ident}")
+    assert not app.asked
+
+
 def test_body_is_json() -> None:
     app = ScriptedApp(Told(201, {"port": {"id": "p"}}))
 
