@@ -169,7 +169,7 @@ def run(site: Site, name: str, measure: Measure) -> Outcome:
     outcome.reasons = [f"{count:5} x {words}" for words, count in reasons.most_common(5)]
     outcome.reasons += [f"{count:5} requests were answered {code or 0}" for code, count in load.refused.items()]
     outcome.accepted, outcome.refused, outcome.failed = len(load.accepted), sum(load.refused.values()), reasons.total()
-    outcome.wrong += _emptied(site)
+    outcome.wrong += [*_emptied(site), *truth.told_secrets(site)]
     return outcome
 
 

@@ -47,6 +47,13 @@ def guests(site: Site) -> dict[str, set[str]]:
     return found
 
 
+def told_secrets(site: Site) -> list[str]:
+    """Programs whose logs have a password, or the token that users come with."""
+    secrets = ("dbrootpass", "mqpass", "servicepass", "metadatasecret", site.word)
+    logs = {path.name: path.read_text(errors="replace") for path in site.directory.glob("*.log")}
+    return [f"{name} has a secret in it" for name, text in logs.items() if any(secret in text for secret in secrets)]
+
+
 def wrong(site: Site, accepted: set[str]) -> list[str]:
     """Everything that is not as it must be."""
     api = site.client()
