@@ -28,17 +28,17 @@ def test_the_port_is_bound_and_plugged_as_neutron_says(web1: Site) -> None:
 
 
 def test_the_build_waited_for_neutrons_word(web1: Site) -> None:
-    """The events of the action, in their order: the host before the port's activity, that before the end."""
+    """The events of the action, in their order: the host, the port's activity, and only then the guest runs."""
     server = web1.server("web1")["id"]
     path = f"/servers/{server}/os-instance-actions"
     (request,) = [row["request_id"] for row in web1.api("GET", path)["instanceActions"] if row["action"] == "create"]
     events = {each["event"]: each for each in web1.api("GET", f"{path}/{request}")["instanceAction"]["events"]}
-    ports, host, plugged = (
-        events[name] for name in ("conductor_ports", "compute__do_build_and_run_instance", "conductor_plugged")
-    )
+    steps = ("ports", "plugged", "unpaused")
+    ports, plugged, unpaused = (events[f"conductor_{name}"] for name in steps)
+    host = events["compute__do_build_and_run_instance"]
     assert ports["finish_time"] <= host["start_time"]
-    assert host["finish_time"] <= plugged["finish_time"]
-    assert plugged["result"] == "Success"
+    assert host["finish_time"] <= plugged["finish_time"] <= unpaused["start_time"]
+    assert (plugged["result"], unpaused["result"]) == ("Success", "Success")
 
 
 def test_address_mtu_and_metadata(web1: Site) -> None:

@@ -183,6 +183,8 @@ class GuestSpec:
     """Files of the config drive, path → base64 content; None means no drive."""
     node: str | None = None
     """Hypervisor host name within the service (drivers with many nodes)."""
+    held: bool = False
+    """Made or brought here, it starts paused: somebody unpauses it once its NICs are wired."""
 
     @property
     def boots_from_volume(self) -> bool:
@@ -390,7 +392,7 @@ class Guests(Protocol):
     """Making and unmaking guests."""
 
     def create(self, spec: GuestSpec, progress: Progress) -> GuestState:
-        """Make disks, plug NICs, define and start the guest; returns it running.
+        """Make disks, plug NICs, define and start the guest; returns it running, or paused if it is held.
 
         On failure nothing of the guest stays on the host. Raises InvalidImage, HypervisorFailed.
         """

@@ -239,14 +239,14 @@ def _started(  # what the host is told, put together from the three steps before
         **network_columns(nics),
     }
     with_volumes = _volumes(work, with_ports, command, attempt)
-    spec = specification(work, with_ports, admin_pass=command.admin_pass)
+    spec = specification(work, with_ports, admin_pass=command.admin_pass, held=ports.awaited(work, nics))
     state = _on_host(work, host, spec, attempt)
     if with_volumes:
         work.step(_numbered("attached", attempt), lambda: volumes.complete_all(work))
     if placed["failed_builds"]:
         with work.cell.database.write() as connection:
             host_rows.build_succeeded(connection, host, placed["node"])
-    nics = ports.await_active(work, server, nics, attempt)
+    nics, state = ports.let_run(work, with_ports, nics, state, attempt)
     return Outcome(
         vm_state=states.ACTIVE,
         values={

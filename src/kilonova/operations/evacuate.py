@@ -41,11 +41,11 @@ def run(work: Work, command: Evacuate) -> Outcome:
     nics = move.rebind(placed, {})
     after: Row = {**move.server, "host": placed["host"], "node": placed["node"], **network_columns(nics)}
     on = move.ran and not command.stays_off
-    spec = move.spec(after, admin_pass=command.admin_pass)
+    spec = move.spec(after, admin_pass=command.admin_pass, held=ports.awaited(work, nics))
     arguments = {"spec": spec, "token": move.uuid, "power": on}
     state = work.step("host", lambda: move.ask(placed["host"], "revive", arguments), host=placed["host"], announce=True)
     if on:
-        nics = ports.await_active(work, after, nics, 0)
+        nics, state = ports.let_run(work, after, nics, state)
     move.use_volumes(volumes.settle)
     move.note(status="done")
     values = {"power_state": state["power"], "launched_at": work.now(), "fault": None, **network_columns(nics)}

@@ -12,7 +12,7 @@ from kilonova.operations.work import Row, Tools, Work
 from kilonova.store import block_devices, shares
 
 
-def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> dict[str, Any]:
+def specification(work: Work, server: Row, *, admin_pass: str | None = None, held: bool = False) -> dict[str, Any]:
     """``hypervisor.contracts.GuestSpec`` of a server with its disks as they are now, packed for the bus."""
     tools = work.tools
     devices = devices_of(work, server["uuid"])
@@ -42,6 +42,7 @@ def specification(work: Work, server: Row, *, admin_pass: str | None = None) -> 
         shares=_shares(work, server["uuid"]),
         config_drive=drive,
         node=server["node"],
+        held=held,
     )
     packed: dict[str, Any] = codec.pack(spec)
     return packed

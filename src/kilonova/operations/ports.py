@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from kilonova.clients.neutron.facts import NetworkRequest, PortFacts, PortOwner
+from kilonova.domain.power import PowerState
 from kilonova.kit import codec
 from kilonova.kit.errors import KilonovaError
 from kilonova.operations.hosts import HostDown
@@ -113,23 +114,47 @@ def remembered(entry: dict[str, Any]) -> PortFacts:
     )
 
 
+def awaited(work: Work, nics: list[dict[str, Any]], only: Collection[str] = ()) -> bool:
+    """Neutron has still to wire some of them, once they are plugged: a guest that starts is held until then."""
+    return bool(work.tools.options.vif_plugging_timeout and _late(nics, only))
+
+
+def let_run(
+    work: Work, server: Row, nics: list[dict[str, Any]], state: dict[str, Any], attempt: int = 0
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Wait for the ports of a guest that has just started; if it was held for them, it runs from then on.
+
+    Its NICs and its ``state`` as they are then. A guest that asks for its address only once is answered so.
+    Raises StepFailed.
+    """
+    nics = await_active(work, server, nics, attempt)
+    if state["power"] != PowerState.PAUSED:
+        return nics, state
+    host, call = server["host"], f"{work.id}:{attempt}"
+
+    def unpause() -> dict[str, Any]:
+        return {**state, "power": work.tools.hosts.ask(host, "unpause", {"uuid": work.uuid}, operation=call)["power"]}
+
+    running: dict[str, Any] = work.step("unpaused" if attempt == 0 else f"unpaused-{attempt}", unpause, host=host)
+    return nics, running
+
+
 def await_active(
     work: Work, server: Row, nics: list[dict[str, Any]], attempt: int, *, only: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Wait until Neutron has wired the ports of a guest that runs already; the NICs as they are then.
+    """Wait until Neutron has wired the ports of a guest that has started; the NICs as they are then.
 
     ``only``: of these ports; else of all.
 
     ``[DEFAULT] vif_plugging_timeout`` bounds it; ``vif_plugging_is_fatal`` says whether its end is a failure.
     Raises StepFailed. Ports that were active from the start cost nothing.
     """
-    options = work.tools.options
-    if not options.vif_plugging_timeout or not _late(nics, only):
+    if not awaited(work, nics, only):
         return nics
     with_nics = {**server, "network_info": codec.text(nics)}
 
     def wait() -> list[dict[str, Any]]:
-        deadline = work.tools.clock.monotonic() + options.vif_plugging_timeout
+        deadline = work.tools.clock.monotonic() + work.tools.options.vif_plugging_timeout
         while True:
             found = read(work, with_nics)
             late = _late(found, only)
@@ -138,6 +163,7 @@ def await_active(
                 return found
             if left <= 0:
                 return _too_late(work, late, found)
+            work.demand_wanted()
             work.tools.doorbell.wait(work.uuid, min(_LOOK_AGAIN, left))
 
     name = "plugged" if attempt == 0 else f"plugged-{attempt}"

@@ -41,11 +41,11 @@ def run(work: Work, command: Resize) -> Outcome:
     move.bring_volumes(placed["host"])
     nics = move.rebind(placed, {**command.columns, "task_state": "resize_finish"})
     after = {**after, "host": placed["host"], "node": placed["node"], **network_columns(nics)}
-    arguments = {"spec": move.spec(after), "token": move.uuid, "power": move.ran}
+    arguments = {"spec": move.spec(after, held=ports.awaited(work, nics)), "token": move.uuid, "power": move.ran}
     state = work.step("host", lambda: move.ask(placed["host"], "take", arguments), host=placed["host"], announce=True)
     move.use_volumes(volumes.complete_all)  # the source's attachments stay until the move is confirmed or reverted
     if move.ran:
-        nics = ports.await_active(work, after, nics, 0)
+        nics, state = ports.let_run(work, after, nics, state)
     move.note(status="finished")
     values = {"power_state": state["power"], "launched_at": work.now(), "fault": None, **network_columns(nics)}
     return Outcome(vm_state=states.RESIZED, values=values)

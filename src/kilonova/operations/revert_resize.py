@@ -17,7 +17,7 @@ def run(work: Work, command: Settle) -> Outcome:
         "ports", lambda: move.bound_to(move.source), save=lambda nics: {**_columns(move), **network_columns(nics)}
     )
     before = {**move.server, **network_columns(nics)}
-    arguments = {"spec": move.spec(before), "token": move.uuid, "power": move.ran}
+    arguments = {"spec": move.spec(before, held=ports.awaited(work, nics)), "token": move.uuid, "power": move.ran}
     ask = work.tools.hosts.ask
     state = work.step(
         "host",
@@ -28,7 +28,7 @@ def run(work: Work, command: Settle) -> Outcome:
     work.step("allocations", move.take_claims_back)
     work.step("quota", move.count_back)
     if move.ran:
-        nics = ports.await_active(work, before, nics, 0)
+        nics, state = ports.let_run(work, before, nics, state)
     move.note(status="reverted")
     return Outcome(vm_state=move.before["vm_state"], values={"power_state": state["power"], **network_columns(nics)})
 

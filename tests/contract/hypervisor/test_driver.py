@@ -105,6 +105,13 @@ def test_create_again_finds_the_guest(world: World) -> None:
     assert [g.uuid for g in world.driver.guests()].count(spec.uuid) == 1
 
 
+def test_a_guest_that_is_held_starts_paused(world: World) -> None:
+    spec = replace(world.spec(), held=True)
+    for _ in range(2):
+        assert world.driver.create(spec, quiet).power is PowerState.PAUSED
+    assert world.driver.unpause(spec.uuid).power is PowerState.RUNNING
+
+
 def test_an_image_that_needs_a_bigger_disk_leaves_nothing(world: World) -> None:
     spec = world.spec()
     assert spec.image is not None

@@ -82,6 +82,15 @@ def test_a_guest_set_aside_is_found_by_a_start(world: World) -> None:
     assert world.driver.kept() == ()
 
 
+def test_guests_that_are_held_come_paused(world: World) -> None:
+    spec = replace(given(world), held=True)
+    assert world.driver.take(spec, TOKEN, power=True).power is PowerState.PAUSED
+    world.driver.abandon(spec.uuid, TOKEN)
+    assert world.driver.take_back(spec, TOKEN, power=True).power is PowerState.PAUSED
+    world.driver.destroy(spec.uuid)
+    assert world.driver.revive(spec, TOKEN, power=True, progress=quiet).power is PowerState.PAUSED
+
+
 @pytest.mark.parametrize("power", [True, False])
 def test_a_lost_guest_is_made_anew(world: World, power: bool) -> None:
     spec = world.spec()

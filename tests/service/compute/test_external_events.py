@@ -1,11 +1,12 @@
 """What the network service reports about servers, and what comes of it."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.service.cloud import Cloud, running, wait_for
+
+from kilonova.domain.power import PowerState
 
 NOWHERE = "99999999-9999-9999-9999-999999999999"
 
@@ -96,34 +97,22 @@ def test_no_events_and_no_right(cloud: Cloud) -> None:
     assert report(cloud, {"name": "network-changed", "server_uuid": NOWHERE}, token="user:project").status_code == 403
 
 
-def hold_ports_down(cloud: Cloud) -> None:
-    """From now on a bound port is not active until somebody says so, as with agents of their own."""
-    bind = cloud.network_api._bind
-
-    def slow(row: dict[str, Any]) -> None:
-        bind(row)
-        row["status"] = "DOWN"
-
-    cloud.network_api._bind = slow  # type: ignore[method-assign]
-
-
 def test_a_build_waits_for_its_ports(cloud: Cloud) -> None:
-    hold_ports_down(cloud)
+    cloud.network_api.wires_late = True
     network = cloud.network_api.network("private", "project")
     server = cloud.boot(networks=[{"uuid": network}], wait=False)
-    wait_for(lambda: cloud.network_api.rows("ports", [("device_id", server["id"])]))
     wait_for(lambda: server["id"] in cloud.tools.doorbell._waiting)
     assert cloud.show(server["id"]).json["server"]["status"] == "BUILD"
-    port = cloud.network_api.rows("ports", [("device_id", server["id"])])[0]["id"]
-    cloud.network_api._tables["ports"][port]["status"] = "ACTIVE"
-    ringing = threading.Event()
+    state = cloud.hosts["host1"].driver.state
+    assert state(server["id"]).power is PowerState.PAUSED  # it asks for no address before somebody can answer
+    port = cloud.network_api.wire(server["id"])
     report(cloud, {"name": "network-vif-plugged", "server_uuid": server["id"], "tag": port})
-    cloud.until(server["id"], "ACTIVE", 1.5)  # sooner than the next look at Neutron
-    assert not ringing.is_set()
+    built = cloud.until(server["id"], "ACTIVE", 1.5)  # sooner than the next look at Neutron
+    assert (built["OS-EXT-STS:power_state"], state(server["id"]).power) == (1, PowerState.RUNNING)
 
 
 def test_ports_that_never_come_fail_the_build(cloud: Cloud) -> None:
-    hold_ports_down(cloud)
+    cloud.network_api.wires_late = True
     object.__setattr__(cloud.tools.options, "vif_plugging_timeout", 1)
     network = cloud.network_api.network("private", "project")
     server = cloud.boot(networks=[{"uuid": network}], wait=False)

@@ -13,6 +13,7 @@ from tests.service.operations.crash import Fuse, Site
 from tests.service.operations.test_hosts_lost import find, lose
 
 from kilonova.clients.cinder.contract import VolumeNotUsable
+from kilonova.domain.power import PowerState
 from kilonova.operations.accepting import Acceptor
 from kilonova.operations.auto_confirm import confirm_overdue
 
@@ -96,6 +97,28 @@ def test_a_resize_is_reverted(site: Site, server: str) -> None:
     assert records(site, server)[0]["status"] == "reverted"
     assert audit(site.world(), server, "active") == []
     assert quota_errors(site.world()) == []
+
+
+def test_a_guest_that_moves_is_held_until_its_port_is_wired(site: Site, server: str) -> None:
+    def held() -> bool:
+        guests = (guest for host in site.hosts.values() for guest in host.driver.guests())
+        return any(guest.uuid == server and guest.power is PowerState.PAUSED for guest in guests)
+
+    site.network_api.wires_late = True
+    try:
+        for action, value, status in (
+            ("resize", {"flavorRef": "2"}, "VERIFY_RESIZE"),
+            ("revertResize", None, "ACTIVE"),
+        ):
+            assert act(site, server, action, value).status_code == 202
+            wait_for(held)
+            site.network_api.wire(server)
+            assert site.until(server, status)["OS-EXT-STS:power_state"] == PowerState.RUNNING
+            site.settle(server)
+            assert not held()
+    finally:
+        site.network_api.wires_late = False
+    assert audit(site.world(), server, "active") == []
 
 
 @pytest.fixture

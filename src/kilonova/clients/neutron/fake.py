@@ -60,6 +60,8 @@ class FakeNetworkApi:
         self._lock = threading.RLock()
         self.deaf_hosts: set[str] = set()
         """Hosts on which no binding works."""
+        self.wires_late = False
+        """A bound port becomes active only by ``wire``, as with agents of their own."""
         self.auto_network: str | None = None
         """What the auto-allocated topology is; None: Neutron has none to give."""
         self.interfere: Callable[[str, str], None] = lambda _verb, _resource: None
@@ -196,6 +198,12 @@ class FakeNetworkApi:
             row["binding:host_id"] = host
             self._bind(row)
             return True
+
+    def wire(self, device_id: str) -> str:
+        """Make a server's port active; its id."""
+        (port,) = (row for row in self._tables["ports"].values() if row.get("device_id") == device_id)
+        port["status"] = "ACTIVE"
+        return str(port["id"])
 
     # -- inside --
     def _of_port(self, resource: str) -> dict[str, Row]:
@@ -346,7 +354,7 @@ class FakeNetworkApi:
         row["binding:vif_type"] = ("binding_failed" if failed else self._vif_type) if host else "unbound"
         good = bool(host) and not failed
         row["binding:vif_details"] = {"bridge_name": f"brq{row['network_id']}"[:14]} if good else {}
-        row["status"] = "ACTIVE" if good and row.get("device_id") else "DOWN"
+        row["status"] = "ACTIVE" if good and row.get("device_id") and not self.wires_late else "DOWN"
 
     def _default_group(self, project: str) -> str:
         for row in self._tables["security_groups"].values():

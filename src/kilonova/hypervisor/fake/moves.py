@@ -47,7 +47,7 @@ class FakeMoves(FakeGround):
 
     def take(self, spec: GuestSpec, token: str, *, power: bool) -> GuestState:
         self._meet("take", spec.uuid, spec.display_name)
-        return self._appear(spec, token, _ON if power else _OFF)
+        return self._appear(spec, token, _started(spec) if power else _OFF)
 
     def take_back(self, spec: GuestSpec, token: str, *, power: bool) -> GuestState:
         del token
@@ -56,7 +56,8 @@ class FakeMoves(FakeGround):
             found = self._aside(spec.uuid) or self._record(spec.uuid)
             if found is None:
                 raise GuestMissing(uuid=spec.uuid)
-            back = replace(found, power=_ON if power else _OFF, boots=found.boots + power, aside=False, move="")
+            after = _started(spec) if power else _OFF
+            back = replace(found, power=after, boots=found.boots + power, aside=False, move="")
             self._guests.put(back)
             self._guests.drop(f"{spec.uuid}_resize")
             return back.guest()
@@ -78,7 +79,7 @@ class FakeMoves(FakeGround):
     def revive(self, spec: GuestSpec, token: str, *, power: bool, progress: Progress) -> GuestState:
         self._meet("revive", spec.uuid, spec.display_name)
         progress("making the guest anew")
-        return self._appear(spec, token, _ON if power else _OFF)
+        return self._appear(spec, token, _started(spec) if power else _OFF)
 
     # -- live --
     def check(self, spec: GuestSpec, berth: Berth, *, block: bool | None, over_commit: bool) -> LivePlan:
@@ -139,3 +140,7 @@ class FakeMoves(FakeGround):
                 )
                 self._guests.put(found)
             return found.guest()
+
+
+def _started(spec: GuestSpec) -> PowerState:
+    return _PAUSED if spec.held else _ON

@@ -57,7 +57,7 @@ class Record:
             vcpus=spec.vcpus,
             memory_mb=spec.memory_mb,
             disk_gb=(0 if spec.boots_from_volume else spec.root_gb) + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
-            power=PowerState.RUNNING,
+            power=PowerState.PAUSED if spec.held else PowerState.RUNNING,
             volumes={volume.volume_id: 0 for volume in spec.volumes},
             macs=tuple(nic.mac for nic in spec.nics),
         )

@@ -327,10 +327,10 @@ class LiveDomain:
         with self._errors("read definition"):
             return str(self._raw.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
 
-    def start(self) -> None:
-        """From its managed save image when there is one."""
+    def start(self, *, paused: bool = False) -> None:
+        """From its managed save image when there is one; ``paused``: with its devices, but no processor runs."""
         with self._errors("start"):
-            self._raw.create()
+            self._raw.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
     def shut_down(self) -> None:
         """Press the power button; already off is fine."""

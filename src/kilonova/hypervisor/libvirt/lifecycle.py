@@ -29,7 +29,7 @@ class Lifecycle(Ground):
                 folder = self.storage.make(spec, progress)
                 domain = self.define(spec, folder)
             progress("starting the guest")
-            domain.start()
+            domain.start(paused=spec.held)
             state = self._made(domain, spec)
             undo.commit()
             return state

@@ -84,7 +84,7 @@ class LiveMover(Lifecycle):
                 return  # it has gone already
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="live") as pool:
                 sending = pool.submit(domain.migrate, self._uri(plan.berth), self._migration(domain, spec, plan))
-                watch = _Watch(self, domain, sending, spec)
+                watch = Watch(self, domain, sending, spec)
                 aborted = watch.until_done(report)
             try:
                 sending.result()
@@ -167,7 +167,7 @@ class _Turn:
             self._turns.release()
 
 
-class _Watch:
+class Watch:
     """One migration while it runs."""
 
     def __init__(self, mover: LiveMover, domain: LiveDomain, sending: "Future[None]", spec: GuestSpec) -> None:
@@ -206,9 +206,9 @@ class _Watch:
             self._aborted = True
             self._domain.abort_job()
         elif force and not self._forced:
-            self._forced = True
-            with contextlib.suppress(KilonovaError):  # it may end in this moment
+            with contextlib.suppress(KilonovaError):  # it may end in this moment, or still copy disks: next time then
                 self._hurry()
+                self._forced = True
 
     def _hurry(self) -> None:
         if self._limits.live_migration_permit_post_copy:

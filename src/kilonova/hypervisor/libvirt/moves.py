@@ -116,11 +116,11 @@ class ColdMover(Lifecycle, PowerControl):
                 self.storage.fit(folder, spec)
                 domain = self.define(spec, folder)
             self._forget_probe(token)
-            return self._powered(domain, on=power)
+            return self._powered(domain, spec, on=power)
 
-    def _powered(self, domain: LiveDomain, *, on: bool) -> GuestState:
+    def _powered(self, domain: LiveDomain, spec: GuestSpec, *, on: bool) -> GuestState:
         if on and domain.power() not in _ON:
-            domain.start()
+            domain.start(paused=spec.held)
         return self.state_of(domain)
 
     def take_back(self, spec: GuestSpec, token: str, *, power: bool) -> GuestState:
@@ -140,7 +140,7 @@ class ColdMover(Lifecycle, PowerControl):
                     raise GuestMissing(uuid=spec.uuid)
                 self.storage.refresh_config_drive(folder, spec)
                 domain = self.define(spec, folder)
-            return self._powered(domain, on=power)
+            return self._powered(domain, spec, on=power)
 
     def let_go(self, uuid: str) -> None:
         with self.locks.hold(uuid):
@@ -179,4 +179,4 @@ class ColdMover(Lifecycle, PowerControl):
                     folder = self.storage.make(spec, progress)
                 folder.own(self.options.host, token)
                 domain = self.define(spec, folder)
-            return self._powered(domain, on=power)
+            return self._powered(domain, spec, on=power)
