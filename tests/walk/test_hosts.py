@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from deployment.client import until
 from tests.walk.site import READY_SECONDS, Pings, Site, answers, say
-from tests.walk.testbed import HOSTS, SCRIPT, Testbed
+from tests.walk.testbed import HOSTS, SCRIPT, Testbed, run
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 GAP = 20.0
@@ -67,6 +67,15 @@ def last_migration(bed: Testbed, name: str) -> dict[str, Any]:
     return dict(max(rows, key=lambda row: row["id"]))
 
 
+def ends(bed: Testbed, name: str, status: str) -> None:
+    """Its last move has this status, and nothing more happens to it: clients do not wait for confirmations."""
+
+    def ended() -> bool:
+        return (last_migration(bed, name)["status"], bed.site.server(name)["status"]) == (status, "ACTIVE")
+
+    until(f"{name} {status}", ended, READY_SECONDS, pause=1)
+
+
 # -- step 5 --
 
 
@@ -118,7 +127,8 @@ def test_servers_are_on_both_hosts_and_answer(bed: Testbed, movers: dict[str, st
 def test_cold_migration_over_ssh(bed: Testbed, movers: dict[str, str], name: str) -> None:
     source = host_of(bed, name)
     bed.site.follow("Cold migration", NAME=name)
-    assert (host_of(bed, name), last_migration(bed, name)["status"]) == (other(source), "confirmed")
+    ends(bed, name, "confirmed")
+    assert host_of(bed, name) == other(source)
     assert answers(movers[name], seconds=READY_SECONDS)
     bed.site.wrote(name, "^GUEST MARK found")
     assert bed.site.server(name)["id"] not in bed.guests(source)
@@ -128,10 +138,21 @@ def test_cold_migration_over_ssh(bed: Testbed, movers: dict[str, str], name: str
 def test_a_migration_is_reverted(bed: Testbed, movers: dict[str, str], name: str) -> None:
     source = host_of(bed, name)
     bed.site.follow("Second thoughts", NAME=name)
-    until("the revert", lambda: bed.site.server(name)["status"] == "ACTIVE", pause=1)
-    assert (host_of(bed, name), last_migration(bed, name)["status"]) == (source, "reverted")
+    ends(bed, name, "reverted")
+    assert host_of(bed, name) == source
     assert answers(movers[name], seconds=READY_SECONDS)
     assert bed.site.server(name)["id"] not in bed.guests(other(source))
+
+
+@pytest.mark.parametrize("name", ["move1", "move2"])
+def test_a_resize_moves_and_grows(bed: Testbed, movers: dict[str, str], name: str) -> None:
+    source, server = host_of(bed, name), bed.site.server(name)["id"]
+    bed.site.follow("Another size", NAME=name)
+    ends(bed, name, "confirmed")
+    assert (host_of(bed, name), bed.site.server(name)["flavor"]["original_name"]) == (other(source), "m1.more")
+    assert f"{192 << 10} KiB" in run("virsh", "-c", bed.uri(other(source)), "dominfo", server)
+    assert answers(movers[name], seconds=READY_SECONDS)
+    bed.site.wrote(name, "^GUEST MARK found")
 
 
 def lives(bed: Testbed, name: str, address: str, step: str = "Live migration", **variables: str) -> None:
@@ -168,7 +189,7 @@ def test_post_copy_is_forced(bed: Testbed, movers: dict[str, str]) -> None:
     site.shell(f"{login}openstack server migrate --live-migration {server}")
     until("it runs", lambda: last_migration(bed, "move1")["status"] == "running", pause=1)
     site.shell(f"{login}openstack server migration force complete {server} {last_migration(bed, 'move1')['id']}")
-    until("it ends", lambda: last_migration(bed, "move1")["status"] == "completed", pause=1)
+    ends(bed, "move1", "completed")
     assert (host_of(bed, "move1"), site.ticks("move1") > before) == (other(source), True)
     assert answers(movers["move1"])
     bed.serve()
@@ -178,6 +199,7 @@ def test_rsync_carries_disks(bed: Testbed, movers: dict[str, str]) -> None:
     bed.serve(libvirt={"remote_filesystem_transport": "rsync"})
     source = host_of(bed, "move1")
     bed.site.follow("Cold migration", NAME="move1")
+    ends(bed, "move1", "confirmed")
     assert host_of(bed, "move1") == other(source)
     assert answers(movers["move1"], seconds=READY_SECONDS)
 
@@ -199,6 +221,7 @@ def test_shared_storage_live_migration_and_a_lost_host(bed: Testbed, movers: dic
     lost = host_of(bed, "move1")
     if host_of(bed, "move2") != lost:
         bed.site.follow("Cold migration", NAME="move2")
+        ends(bed, "move2", "confirmed")
     site.wrote("move2", "^GUEST TICK 1$")
     bed.crash(lost)
     site.follow("A host is lost", HOST=lost)

@@ -4,6 +4,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from deployment.client import until
 from tests.walk.site import Site
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
@@ -22,15 +23,24 @@ def volumes(site: Site) -> list[dict[str, Any]]:
     return list(site.ask("volume list --all-projects --long"))
 
 
+def data_is(site: Site, status: str) -> dict[str, Any]:
+    """The volume of the guide, once it has this status: clients do not wait for attachments."""
+
+    def look() -> dict[str, Any] | None:
+        (volume,) = [row for row in volumes(site) if row["Name"] == "data"]
+        return volume if volume["Status"] == status else None
+
+    found: dict[str, Any] = until(f"the volume {status}", look, pause=1)
+    return found
+
+
 def test_a_volume_comes_and_goes_while_the_guest_runs(web1: Site) -> None:
     web1.follow("A volume")
     web1.wrote("web1", "^GUEST DISKS vda vdb")
-    (volume,) = [row for row in volumes(web1) if row["Name"] == "data"]
-    assert (volume["Status"], volume["Attached to"][0]["device"]) == ("in-use", "/dev/vdb")
+    assert data_is(web1, "in-use")["Attached to"][0]["device"] == "/dev/vdb"
     web1.follow("Taking it away")
-    web1.wrote("web1", "^GUEST DISKS vda $")
-    (volume,) = [row for row in volumes(web1) if row["Name"] == "data"]
-    assert volume["Status"] == "available"
+    web1.wrote("web1", r"^GUEST DISKS vda vdb $[\s\S]*^GUEST DISKS vda $")
+    volume = data_is(web1, "available")
     web1.shell(f". ./demo-openrc\nopenstack volume delete {volume['ID']}")
 
 
@@ -49,13 +59,12 @@ def test_a_server_on_a_volume(web1: Site) -> None:
 def test_it_grows_with_its_guest_running(web1: Site) -> None:
     (volume,) = [row for row in volumes(web1) if row["Attached to"]]
     web1.shell(f". ./demo-openrc\nopenstack --os-volume-api-version 3.42 volume set --size 2 {volume['ID']}")
-    shown = subprocess.run(
-        ["virsh", "-c", web1.libvirtd.uri, "domblkinfo", web1.server("web2")["id"], "vda"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"{2 << 30}" in shown.stdout
+    command = ["virsh", "-c", web1.libvirtd.uri, "domblkinfo", web1.server("web2")["id"], "vda"]
+
+    def grown() -> bool:
+        return f"{2 << 30}" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    until("the disk grows", grown, pause=1)
 
 
 def test_images_of_both_boot_with_what_was_written(web1: Site) -> None:
