@@ -53,6 +53,7 @@ def arguments_of(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="make tempest ARGS=", description=__doc__, allow_abbrev=False)
     parser.add_argument("--needs", default="", help="also tests that need these: network,image,volume,multinode")
     parser.add_argument("--nodes", type=int, default=1, help="compute nodes that the fake driver pretends")
+    parser.add_argument("--hosts", type=int, default=1, help="nova-compute processes; two at least with multinode")
     parser.add_argument("--workers", type=int, default=2, help="processes of nova-api and placement-api")
     parser.add_argument("--hold", action="store_true", help="start the services, then only wait for Ctrl-C")
     return parser.parse_known_args(argv)
@@ -63,7 +64,8 @@ def main(argv: list[str]) -> int:
     needs = set(arguments.needs.split(","))
     parts = ("core", "net", *(["volume"] if "volume" in needs else []))
     try:
-        with served(*parts, nodes=arguments.nodes, workers=arguments.workers) as deployment:
+        hosts = max(arguments.hosts, 2 if "multinode" in needs else 1)
+        with served(*parts, nodes=arguments.nodes, workers=arguments.workers, hosts=hosts) as deployment:
             login = deployment.stack.login()
             seed(login, ("tempest-1", "tempest-2"), {f"tempest-{size}": (size, 128 * size, size) for size in (1, 2)})
             if arguments.hold:

@@ -15,8 +15,11 @@ _IMAGE = "http://127.0.0.1:9292"
 
 
 @contextmanager
-def served(*parts: str, nodes: int = 1, workers: int = 2) -> Iterator[Deployment]:
-    """Started with these parts of the stack; what it started is stopped at the end. Raises NoStack, WontStart."""
+def served(*parts: str, nodes: int = 1, workers: int = 2, hosts: int = 1) -> Iterator[Deployment]:
+    """Started with these parts of the stack; what it started is stopped at the end. Raises NoStack, WontStart.
+
+    The first of the hosts is this machine, the others are named ``host2`` and so on.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kilonova-deployment-") as directory:
         stack = Stack.find()
@@ -26,6 +29,9 @@ def served(*parts: str, nodes: int = 1, workers: int = 2) -> Iterator[Deployment
             deployment.prepare()
             deployment.start()
             deployment.start("novncproxy")
+            for number in range(2, hosts + 1):
+                stack.pretend_host(f"host{number}")
+                deployment.start(f"compute@host{number}")
             yield deployment
         finally:
             deployment.stop()

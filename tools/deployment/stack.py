@@ -64,6 +64,23 @@ class Stack:
             self.run("down", *self.started)
             self.started = ()
 
+    def pretend_host(self, name: str) -> None:
+        """A chassis of OVN that nobody runs, so that Neutron binds ports to a host by that name.
+
+        It is never late to answer: Neutron takes chassis for dead whose ``nb_cfg`` stays behind.
+        """
+        if not self._southbound("--bare", "find", "Chassis", f"name={name}"):
+            self._southbound("chassis-add", name, "geneve", "127.0.0.2")
+        facts = ("datapath-type=netdev", "ovn-bridge-mappings=public:br-ex")
+        self._southbound("set", "Chassis", name, f"hostname={name}", *(f"other_config:{fact}" for fact in facts))
+        if not self._southbound("--bare", "find", "Chassis_Private", f"name={name}"):
+            chassis = self._southbound("--bare", "--columns=_uuid", "find", "Chassis", f"name={name}")
+            self._southbound("create", "Chassis_Private", f"name={name}", f"chassis={chassis}", f"nb_cfg={2**40}")
+
+    def _southbound(self, *words: str) -> str:
+        command = ["ovn-sbctl", "--db=tcp:127.0.0.1:6642", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
     def login(self, *who: str) -> dict[str, str]:
         """``OS_*`` variables of a user, and the PATH that has the command line clients."""
         found = {}
