@@ -5,30 +5,30 @@ from typing import Any
 
 from kilonova.api import fields, quota_limits
 from kilonova.api.microversions import STRICT_ALL
-from kilonova.api.quota_sets import FILES_UNTIL, LIMIT, NETWORK, wanted_limits
-from kilonova.domain.quota import RESOURCES, UNLIMITED
+from kilonova.api.quota_sets import FILES_UNTIL, LIMIT, wanted_limits
+from kilonova.domain.quota import NETWORK, RESOURCES
 from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field
 from kilonova.store import quotas
 
 _SINCE = {"server_groups": (2, 50), "server_group_members": (2, 50)}
+"""Shown from then on; they may be set at any version."""
 _UNTIL = {
     **dict.fromkeys(NETWORK, (2, 49)),
     **dict.fromkeys(("injected_files", "injected_file_content_bytes", "injected_file_path_bytes"), FILES_UNTIL),
 }
-_NAMES = (*RESOURCES, *NETWORK)
-SET = Document(Out(name, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name)) for name in _NAMES)
+SET = Document(Out(name, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name)) for name in RESOURCES)
 UPDATE = fields.wrapped(
     "quota_class_set",
-    *(Field(name=name, schema=LIMIT, since=_SINCE.get(name, (0, 0)), until=_UNTIL.get(name)) for name in _NAMES),
+    *(Field(name=name, schema=LIMIT, until=_UNTIL.get(name)) for name in RESOURCES),
     rules={"minProperties": 1},
 )
 _PATH = "/os-quota-class-sets/{id}"
 
 
 def _view(call: Call, limits: Mapping[str, int]) -> dict[str, Any]:
-    return SET.compile(call.version)({**limits, **dict.fromkeys(NETWORK, UNLIMITED)}, None)
+    return SET.compile(call.version)(limits, None)
 
 
 def _limits(call: Call, connection: Any) -> dict[str, int]:

@@ -1,19 +1,17 @@
 """Quotas of projects and of users in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kilonova.api import fields, quota_limits
 from kilonova.api.microversions import STRICT_QUERY
-from kilonova.domain.quota import RESOURCES, UNLIMITED
+from kilonova.domain.quota import NETWORK, RESOURCES, UNLIMITED
 from kilonova.kit.errors import Invalid
 from kilonova.kit.http.document import Document, Out
 from kilonova.kit.http.endpoint import Call, Endpoint
 from kilonova.kit.http.schema import Field
 from kilonova.store import quotas
 
-NETWORK = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
-"""The network service's to limit; old versions still show and take them."""
 NETWORK_UNTIL = (2, 35)
 _FILES = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
 FILES_UNTIL = (2, 56)
@@ -26,10 +24,10 @@ def _until(name: str) -> Any:
     return FILES_UNTIL if name in _FILES else None
 
 
-SET = Document(Out(name, until=_until(name)) for name in (*RESOURCES, *NETWORK))
+SET = Document(Out(name, until=_until(name)) for name in RESOURCES)
 UPDATE = fields.wrapped(
     "quota_set",
-    *(Field(name=name, schema=LIMIT, until=_until(name)) for name in (*RESOURCES, *NETWORK)),
+    *(Field(name=name, schema=LIMIT, until=_until(name)) for name in RESOURCES),
     Field(name="force", schema=fields.BOOLEAN),
     Field(name="tenant_id", schema={"type": "string", "minLength": 1, "maxLength": 255}, until=(2, 35)),
 )
@@ -38,9 +36,9 @@ _PATH = "/os-quota-sets/{tenant_id}"
 _QUERY = fields.query("user_id")
 
 
-def view(call: Call, values: Mapping[str, Any], network: Any = UNLIMITED) -> dict[str, Any]:
+def view(call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
     """The set at the call's version."""
-    return SET.compile(call.version)({**values, **dict.fromkeys(NETWORK, network)}, None)
+    return SET.compile(call.version)(values, None)
 
 
 def _project(call: Call, action: str) -> str:
@@ -65,8 +63,7 @@ def detail(call: Call) -> Any:
         used = quota_limits.used(call, connection, project_id, user_id)
     reserved = UNLIMITED if quota_limits.options(call, project_id).unlimited else 0
     values = {n: {"limit": limits[n], "in_use": used[n], "reserved": reserved} for n in limits}
-    network = {"limit": UNLIMITED, "in_use": reserved, "reserved": reserved}
-    return {"quota_set": {"id": project_id, **view(call, values, network)}}
+    return {"quota_set": {"id": project_id, **view(call, values)}}
 
 
 def defaults(call: Call) -> Any:
@@ -77,9 +74,9 @@ def defaults(call: Call) -> Any:
     return {"quota_set": {"id": project_id, **view(call, limits)}}
 
 
-def wanted_limits(given: Mapping[str, Any], names: Iterable[str] = RESOURCES) -> dict[str, int]:
+def wanted_limits(given: Mapping[str, Any]) -> dict[str, int]:
     """The limits a body sets, as numbers. Raises Invalid."""
-    return {name: fields.whole(name, given[name], UNLIMITED) for name in names if name in given}
+    return {name: fields.whole(name, given[name], UNLIMITED) for name in RESOURCES if name in given}
 
 
 def update(call: Call) -> Any:

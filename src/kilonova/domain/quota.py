@@ -60,9 +60,11 @@ class QuotaOptions:
         """Resource → limit, by the API's names."""
         if self.unlimited:
             return dict.fromkeys(RESOURCES, UNLIMITED)
-        return {name: getattr(self, _OPTION.get(name, name)) for name in RESOURCES}
+        return {name: getattr(self, _OPTION.get(name, name), UNLIMITED) for name in RESOURCES}
 
 
+NETWORK = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
+"""The network service's to limit; old versions show what was set, which limits nothing."""
 RESOURCES = (
     "instances",
     "cores",
@@ -74,6 +76,7 @@ RESOURCES = (
     "key_pairs",
     "server_groups",
     "server_group_members",
+    *NETWORK,
 )
 """By the API's names."""
 UNIFIED: Mapping[str, str] = {

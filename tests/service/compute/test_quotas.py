@@ -83,8 +83,8 @@ def test_bad_input_is_400_and_changes_nothing(api: Api, given: dict[str, Any]) -
 def test_retired_resources_are_refused_after_their_version(api: Api, name: str, last: str) -> None:
     after = f"2.{int(last[2:]) + 1}"
     api.put(QUOTA, {"quota_set": {name: 7}}, last)
-    api.put(QUOTA, {"quota_set": {name: 7}}, after, status=400)
-    assert name in api.get(QUOTA, last)["quota_set"]
+    api.put(QUOTA, {"quota_set": {name: 8}}, after, status=400)
+    assert api.get(QUOTA, last)["quota_set"][name] == 7
     assert name not in api.get(QUOTA, after)["quota_set"]
 
 
@@ -100,10 +100,14 @@ def test_who_may(api: Api) -> None:
     member.put("/os-quota-class-sets/default", {"quota_class_set": {"cores": 1}}, status=403)
 
 
-def test_server_group_quotas_enter_classes_at_2_50(api: Api) -> None:
-    body = {"quota_class_set": {"server_groups": 3}}
-    api.put("/os-quota-class-sets/default", body, "2.49", status=400)
-    assert api.put("/os-quota-class-sets/default", body, "2.50")["quota_class_set"]["server_groups"] == 3
+def test_classes_show_server_groups_from_2_50_on(api: Api) -> None:
+    """They may be set before."""
+    body = {"quota_class_set": {"server_groups": 3, "floating_ips": 4}}
+    before = api.put("/os-quota-class-sets/default", body, "2.49")["quota_class_set"]
+    assert before["floating_ips"] == 4
+    assert "server_groups" not in before
+    assert api.get("/os-quota-class-sets/default", "2.50")["quota_class_set"]["server_groups"] == 3
+    api.put("/os-quota-class-sets/default", body, "2.50", status=400)
     api.put("/os-quota-class-sets/default", {"quota_class_set": {}}, status=400)
 
 

@@ -118,7 +118,7 @@ def _copy(
 
 def _fresh(limits: Mapping[str, int], present: Mapping[str, int]) -> dict[str, int]:
     """By Keystone's names, what it does not have."""
-    return {UNIFIED[name]: limit for name, limit in limits.items() if UNIFIED[name] not in present}
+    return {ours: limits[name] for name, ours in UNIFIED.items() if name in limits and ours not in present}
 
 
 def _identity(deployment: Deployment, region: str | None) -> _Identity:
