@@ -8,9 +8,9 @@ from kilonova.kit.errors import Gone
 from kilonova.kit.http.endpoint import Call, Endpoint
 
 
-def gone(call: Call) -> Never:
-    """Raises Gone."""
-    raise Gone(f"This API was removed: there is no {call.path} any more")
+def gone(_call: Call) -> Never:
+    """Raises Gone, in the words that python-novaclient's own suite looks for."""
+    raise Gone("This resource is no longer available. No forwarding address is given.")
 
 
 def _endpoints() -> tuple[Endpoint, ...]:

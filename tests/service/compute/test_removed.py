@@ -16,4 +16,5 @@ def test_removed_routes_are_410_with_a_token_and_401_without(api: Api, version: 
         found = api.call(endpoint.method, path, version, sent)
         assert found.status_code == 410, (endpoint.method, path, found.text)
         assert found.json["computeFault"]["code"] == 410
+        assert "No forwarding address is given." in found.json["computeFault"]["message"]
         assert api.client.simulate_request(endpoint.method, f"/v2.1{path}").status_code == 401
