@@ -19,6 +19,8 @@ from deployment.services import WontStart
 from deployment.stack import ROOT, NoStack
 
 MATERIAL = ROOT.parent / "shared" / "conformance"
+OFFERED = ("spice_console", "personality", "change_password")
+"""Features that the given configuration takes for absent."""
 ALWAYS = frozenset({"", "admin", "slow", "ssh-optional"})
 """Needs that every deployment meets."""
 _SKIP = re.compile(r"\} (?P<name>[\w.]+)(?:\[[^]]*\])?.* SKIPPED: (?P<reason>.*)")
@@ -39,7 +41,8 @@ def run(login: Mapping[str, str], names: Sequence[str], words: Sequence[str]) ->
     if names:
         (out / "names.txt").write_text("\n".join(names) + "\n")
         chosen = [str(out / "names.txt")]
-    command = [str(MATERIAL / "tempest-run"), *chosen, "--image", "tempest-*", "--out", str(out), *words]
+    command = [str(MATERIAL / "tempest-run"), *chosen, "--image", "tempest-*", "--out", str(out)]
+    command += [f"--set=compute-feature-enabled.{name}=true" for name in OFFERED] + [*words]
     code = subprocess.run(command, env={**os.environ, **login}, check=False).returncode
     output = out / "output.txt"
     skips = _SKIP.finditer(output.read_text()) if output.exists() else ()

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from deployment.client import Client, token, until
 from deployment.services import Deployment
@@ -12,6 +13,7 @@ from deployment.stack import Stack
 
 COMPUTE = "http://127.0.0.1:8774/v2.1"
 _IMAGE = "http://127.0.0.1:9292"
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {"spice": {"enabled": "true"}, "fake": {"spice_port": 6971}}
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def served(*parts: str, nodes: int = 1, workers: int = 2, hosts: int = 1) -> Ite
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kilonova-deployment-") as directory:
         stack = Stack.find()
-        deployment = Deployment(Path(directory), stack, nodes=nodes, workers=workers)
+        deployment = Deployment(Path(directory), stack, nodes=nodes, workers=workers, settings=_SETTINGS)
         try:
             stack.up(*parts)
             deployment.prepare()

@@ -105,7 +105,7 @@ class Deployment:
         own = self.directory / f"{host}.conf"
         state = self.directory / f"{host}.state"
         state.mkdir(exist_ok=True)
-        own.write_text(f"[DEFAULT]\nhost = {host}\nstate_path = {state}\n[fake]\nvnc_port = 0\n")
+        own.write_text(f"[DEFAULT]\nhost = {host}\nstate_path = {state}\n[fake]\nvnc_port = 0\nspice_port = 0\n")
         return ("--config-file", str(own))
 
     def _wait(self, name: str) -> None:

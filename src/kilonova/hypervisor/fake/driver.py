@@ -59,8 +59,8 @@ class FakeDriver(FakeMoves):
     def close(self) -> None:
         """Close the state file and the screen."""
         self._guests.close()
-        if self._screen is not None:
-            self._screen.close()
+        for screen in self._screens.values():
+            screen.close()
 
     # Host
 
@@ -323,7 +323,8 @@ class FakeDriver(FakeMoves):
         if kind not in _CONSOLES:
             raise NoSuchConsole(kind=kind)
         must_act("console", uuid, record.power)
-        port = self._screen.port if self._screen and kind == "novnc" else _CONSOLE_PORT
+        screen = self._screens.get(kind)
+        port = screen.port if screen else _CONSOLE_PORT
         tls = _TLS_PORT if kind == "spice-direct" else None
         return ConsoleEndpoint(kind=kind, host=self._address, port=port, tls_port=tls)
 

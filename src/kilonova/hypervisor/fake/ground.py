@@ -40,7 +40,8 @@ class FakeGround:
         """Ids of images that were asked for ahead of use."""
         self._known = frozenset(self._names)
         self._locks = tuple(threading.Lock() for _ in range(_LOCK_STRIPES))
-        self._screen = Screen(address, options.vnc_port) if options.vnc_port else None
+        ports = {"novnc": options.vnc_port, "spice-direct": options.spice_port}
+        self._screens = {kind: Screen(address, at, spice=kind != "novnc") for kind, at in ports.items() if at}
 
     @contextmanager
     def _lock(self, uuid: str) -> Iterator[None]:

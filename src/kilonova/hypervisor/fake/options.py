@@ -20,3 +20,4 @@ class FakeOptions:
     slow: str = opt("", "seconds calls take, as create=0.5,destroy=1")
     fail: str = opt("", "calls that fail, as call[:times[:server name prefix]],…")
     vnc_port: int = opt(0, "serve an empty screen here, for console proxies; 0 serves none", min=0, max=65535)
+    spice_port: int = opt(0, "answer SPICE clients here; 0 answers none", min=0, max=65535)

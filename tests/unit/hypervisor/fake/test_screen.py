@@ -1,4 +1,5 @@
 import socket
+import struct
 
 from kilonova.hypervisor.fake.screen import Screen
 
@@ -15,5 +16,16 @@ def test_a_viewer_is_greeted_and_shown_an_empty_screen() -> None:
             viewer.sendall(b"\x01")
             assert said.read(24)[:4] == b"\x02\x80\x01\xe0"
             assert said.read(8) == b"kilonova"
+    finally:
+        screen.close()
+
+
+def test_a_spice_client_is_greeted() -> None:
+    screen = Screen("127.0.0.1", 0, spice=True)
+    try:
+        with socket.create_connection(("127.0.0.1", screen.port), timeout=5) as viewer, viewer.makefile("rb") as said:
+            viewer.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, 18) + bytes(18))
+            assert struct.unpack("<4sIIII", said.read(20)) == (b"REDQ", 2, 2, 178, 0)
+            assert len(said.read(174)) == 174
     finally:
         screen.close()
