@@ -124,9 +124,7 @@ class Cloud:
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),
             bell=bell_of(self.bus),
             nodes=FakeNodes(),
-            precache=lambda hosts, images: self.bus.cast(
-                Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
-            ),
+            precache=lambda wanted: self.bus.cast(Address("conductor"), "images.cache", wanted),
             compute=self.configuration.section(ComputeOptions),
             console=console_urls(self.configuration),
             doorbell=lambda servers: self.bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
@@ -166,6 +164,7 @@ class Cloud:
         driver = FakeDriver(fake, name, images=self.images)
         bus = self.bus_of(cell)
         host = self.hosts[name] = ComputeHost(self.configuration, driver, bus, self.resources, name)
+        host.tell_to(self.notices, "127.0.0.1")
         host.start()
         wait_for(lambda: self.resources.providers([("name", driver.nodes()[0].name)]))
         return host

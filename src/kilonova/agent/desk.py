@@ -50,8 +50,10 @@ class Desk:
         threads: int = 32,
         answer_within: float = _ANSWER_WITHIN,
         tell: Tell = lambda _migration, _counters: {"cancel": False, "force": False},
+        detaching: Callable[[str, str], None] = lambda _uuid, _volume: None,
     ) -> None:
         self._driver = driver
+        self._detaching = detaching
         self._answer_within = answer_within
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="guest")
         self._known: OrderedDict[tuple[str, str], Future[Any]] = OrderedDict()
@@ -72,7 +74,7 @@ class Desk:
             "resume": lambda a: driver.resume(_spec(a)),
             "connector": lambda _a: driver.connector(),
             "attach_volume": lambda a: driver.attach_volume(_spec(a), _volume(a["volume"])),
-            "detach_volume": lambda a: driver.detach_volume(a["uuid"], _volume(a["volume"])),
+            "detach_volume": self._detach_volume,
             "swap_volume": lambda a: driver.swap_volume(a["uuid"], _volume(a["old"]), _volume(a["new"])),
             "extend_volume": lambda a: driver.extend_volume(a["uuid"], _volume(a["volume"]), a["size_gb"]),
             "snapshot_volume": lambda a: self._able(contracts.VolumeSnapshots).snapshot_volume(
@@ -194,6 +196,11 @@ class Desk:
         state = self._driver.create(_spec(arguments), say)
         LOG.info("Built %s in %.1f s", state.uuid, time.monotonic() - started)
         return state
+
+    def _detach_volume(self, arguments: Mapping[str, Any]) -> None:
+        volume = _volume(arguments["volume"])
+        self._detaching(arguments["uuid"], volume.volume_id)
+        self._driver.detach_volume(arguments["uuid"], volume)
 
     def _output(self, arguments: Mapping[str, Any]) -> str:
         data: bytes = self._driver.output(arguments["uuid"], arguments["limit"])

@@ -26,6 +26,10 @@ class AgentOptions:
     initial_cpu_allocation_ratio: float = opt(4.0, "VCPU overcommit of a new host", min=0.0)
     initial_ram_allocation_ratio: float = opt(1.0, "memory overcommit of a new host", min=0.0)
     initial_disk_allocation_ratio: float = opt(1.0, "disk overcommit of a new host", min=0.0)
+    instance_usage_audit: bool = opt(False, "have told at the end of each period which servers existed in it")
+    instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
+    volume_usage_poll_interval: int = opt(0, "seconds between looks at the use of volumes; 0: never", min=0)
+    compute_monitors: list[str] = opt([], "what is measured of this host: cpu.virt_driver")
     running_deleted_instance_action: str = opt(
         "reap", "what to do with guests nobody wants", choices=["reap", "log", "shutdown", "noop"]
     )

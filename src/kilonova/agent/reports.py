@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kilonova.agent.inventory import inventory
+from kilonova.agent.monitors import monitors_of
+from kilonova.agent.notices import HostNotices
 from kilonova.agent.options import AgentOptions
 from kilonova.clients.placement.contract import Inventories
-from kilonova.hypervisor.contracts import Moves, NodeFacts
+from kilonova.hypervisor.contracts import DiskUse, HypervisorUnavailable, Moves, NodeFacts
 from kilonova.kit import codec, metrics
-from kilonova.kit.errors import KilonovaError, Unavailable
+from kilonova.kit.errors import Conflict, KilonovaError, NotFound, Unavailable
 from kilonova.kit.rpc.contract import Address, Bus
 
 LOG = logging.getLogger(__name__)
@@ -33,11 +36,24 @@ def _tell(nodes: Sequence[NodeFacts]) -> None:
             _RESOURCES.put(used, node.name, name, "used")
 
 
+def _counters(disk: DiskUse) -> dict[str, int]:
+    return {
+        "reads": disk.read_requests or 0,
+        "read_bytes": disk.read_bytes or 0,
+        "writes": disk.write_requests or 0,
+        "write_bytes": disk.write_bytes or 0,
+    }
+
+
 class Reporter:
     """One compute service's reports."""
 
+    notices: HostNotices | None = None
+    """Where anybody listens to notifications."""
+
     def __init__(self, host: str, driver: Any, bus: Bus, placement: Inventories | None, options: AgentOptions) -> None:
         self.host = host
+        self._monitors = monitors_of(options.compute_monitors)
         self._driver = driver
         self._bus = bus
         self._placement = placement
@@ -54,7 +70,7 @@ class Reporter:
         Raises NoAnswer, and Unavailable of Placement once all nodes were tried: the loop then tries again soon.
         """
         away: Unavailable | None = None
-        nodes = self._driver.nodes()
+        nodes = self._nodes()
         _tell(nodes)
         state = self._ask("host.nodes", {"nodes": [codec.pack(node) for node in nodes]})
         for node in nodes:
@@ -67,6 +83,21 @@ class Reporter:
                 LOG.warning("Node %s cannot be offered to Placement: %s", node.name, error)
         if away is not None:
             raise away
+
+    def _nodes(self) -> Sequence[NodeFacts]:
+        try:
+            nodes: Sequence[NodeFacts] = self._driver.nodes()
+        except HypervisorUnavailable as error:
+            if self.notices is not None:
+                self.notices.connect_failed(error)
+            raise
+        if not self._monitors:
+            return nodes
+        measured = {name: value for monitor in self._monitors for name, value in monitor.read().items()}
+        if self.notices is not None:
+            for node in nodes:
+                self.notices.measured(node, measured)
+        return [replace(node, metrics=measured) for node in nodes]
 
     def _offer(self, node: NodeFacts, *, disabled: bool) -> None:
         if self._placement is None:
@@ -99,6 +130,33 @@ class Reporter:
             self._driver.let_go(uuid)
         if verdict.get("moved"):
             self.guests()  # only now that they are gone, what they had claimed here is given up
+
+    def audit(self) -> None:
+        """Have the usage of the last period that is over told, if it was not yet."""
+        self._ask("host.audit", {"period": self._options.instance_usage_audit_period})
+
+    def volumes(self, leaving: tuple[str, str] | None = None) -> None:
+        """Say what running guests do with their volumes; of ``leaving`` (guest, volume) alone, for the last time."""
+        found = []
+        for uuid in (leaving[0],) if leaving else [guest.uuid for guest in self._driver.guests()]:
+            try:
+                disks = self._driver.diagnostics(uuid).disks
+            except (NotFound, Conflict):  # it is gone by now, or does not run
+                continue
+            for disk in disks:
+                if disk.volume_id is not None and (leaving is None or disk.volume_id == leaving[1]):
+                    found.append({"server": uuid, "volume": disk.volume_id, **_counters(disk)})
+        if found:
+            self._ask("host.volumes", {"volumes": found, "last": leaving is not None})
+
+    def detaching(self, uuid: str, volume_id: str) -> None:
+        """A volume is about to leave a guest: its last counters, where they are polled. Never in the way of that."""
+        if not self._options.volume_usage_poll_interval:
+            return
+        try:
+            self.volumes((uuid, volume_id))
+        except KilonovaError as error:
+            LOG.warning("The last usage of volume %s is not known: %s", volume_id, error)
 
     def migration(self, uuid: str, counters: Mapping[str, Any]) -> Mapping[str, Any]:
         """Say how far a live migration is; a conductor that does not answer wants nothing of it."""

@@ -17,10 +17,11 @@ _BODY = fields.body(Field(name="cache", schema=Array(_IMAGE, {"minItems": 1, "un
 
 def create(call: Call) -> None:
     """Tell the conductors, which ask the hosts. Raises AggregateNotFound, Invalid for images that are not there."""
-    hosts = aggregate_of(call)["hosts"]
+    aggregate = aggregate_of(call)
     images = [codec.pack(_facts(call, entry["id"])) for entry in call.body["cache"]]
-    if hosts:
-        call.app.precache(hosts, images)
+    if aggregate["hosts"]:
+        about = {name: aggregate[name] for name in ("id", "uuid", "name")}
+        call.app.precache({"aggregate": about, "hosts": aggregate["hosts"], "images": images})
 
 
 def _facts(call: Call, image_id: str) -> ImageFacts:

@@ -4,14 +4,14 @@
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kilonova.domain.notifications import envelope, resources
 from kilonova.domain.notifications import servers as server_payloads
-from kilonova.kit.errors import Invalid, NotFound
+from kilonova.kit.errors import Invalid, KilonovaError, NotFound
 from kilonova.kit.http.endpoint import Call, Handler
-from kilonova.kit.notices import Notice
+from kilonova.kit.notices import ERROR, INFO, Notice
 from kilonova.store import aggregates, flavors, keypairs, server_groups, servers
 
 Payload = Mapping[str, Any]
@@ -21,10 +21,10 @@ PAIR = (".start", ".end")
 ALONE = ("",)
 
 
-def tell(call: Call, event: str, payload: Payload, publisher: str = "") -> None:
+def tell(call: Call, event: str, payload: Payload, publisher: str = "", priority: str = INFO) -> None:
     """Send one event, in the name of the API unless it is told otherwise."""
     publisher = publisher or f"nova-api:{call.app.compute.host or socket.gethostname()}"
-    call.app.notices.send(Notice(event_type=event, publisher=publisher, payload=payload))
+    call.app.notices.send(Notice(event_type=event, publisher=publisher, payload=payload, priority=priority))
 
 
 def telling(
@@ -36,7 +36,12 @@ def telling(
         if not call.app.notices.versioned:
             return handler(call)
         before = _seen(look, call, None)
-        answer = handler(call)
+        try:
+            answer = handler(call)
+        except KilonovaError as error:
+            if look is aggregate:  # of the others the reference release does not tell
+                tell(call, "compute.exception", envelope.exception(error), priority=ERROR)
+            raise
         after = _seen(look, call, answer) or before
         name = event if isinstance(event, str) else event(call)
         for phase in phases:
@@ -104,15 +109,40 @@ def service(call: Call, event: str, row: Mapping[str, Any]) -> None:
         tell(call, event, resources.service(row), f"{row['binary']}:{row['host']}")
 
 
+def joined(call: Call, group: str | None, members: Sequence[str]) -> None:
+    """Servers are made in a group (None: in none)."""
+    if group is None or not call.app.notices.versioned:
+        return
+    with call.app.store.api.read() as connection:
+        row = server_groups.get(connection, group)
+    if row is not None:
+        for member in members:
+            tell(call, "server_group.add_member", resources.server_group(row, [member]))
+
+
+def action(call: Call, _answer: Any) -> dict[str, Any]:
+    """The server of the path."""
+    data = {**server_payloads.instance(_server(call), cause(call)), "fault": None}
+    return envelope.wrapped("InstanceActionPayload", data)
+
+
 def acted(event: str, handler: Handler) -> Handler:
-    """A change of a server that is done at once (lock, unlock)."""
+    """A change of a server that is done at once (lock, unlock), or is asked for (evacuate)."""
+    return telling(handler, event, action, ALONE)
 
-    def look(call: Call, answer: Any) -> Payload | None:
-        del answer
-        row = _server(call)
-        return envelope.wrapped("InstanceActionPayload", {**server_payloads.instance(row, cause(call)), "fault": None})
 
-    return telling(handler, event, look, ALONE)
+def for_host(event: str, handler: Handler) -> Handler:
+    """What the server's host is asked to do with its next report; told in its name."""
+
+    def told(call: Call) -> Any:
+        answer = handler(call)
+        if call.app.notices.versioned:
+            payload = action(call, answer)
+            for phase in PAIR:
+                tell(call, event + phase, payload, f"nova-compute:{payload['nova_object.data']['host']}")
+        return answer
+
+    return told
 
 
 def changed(handler: Handler) -> Handler:

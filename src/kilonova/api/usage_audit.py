@@ -1,8 +1,4 @@
-"""``/os-instance_usage_audit_log``: of which hosts the usage of a period is known.
-
-It is counted from the cells' databases, where every server's life is written; with ``[DEFAULT] instance_usage_audit``
-off nothing is audited, and no host has run.
-"""
+"""``/os-instance_usage_audit_log``: of which hosts a period's usage was told (``[DEFAULT] instance_usage_audit``)."""
 
 from datetime import datetime
 from typing import Any
@@ -19,6 +15,7 @@ from kilonova.store import services, usage
 
 _PATH = "/os-instance_usage_audit_log"
 _RULE = "os_compute_api:os-instance-usage-audit-log:"
+_ENTRY = ("state", "instances", "errors", "message")
 
 
 def index(call: Call) -> Any:
@@ -38,40 +35,34 @@ def show(call: Call) -> Any:
 
 
 def _log(call: Call, before: datetime) -> dict[str, Any]:
-    options = call.app.compute
-    begin, end = last_completed(options.instance_usage_audit_period, before)
+    begin, end = last_completed(call.app.compute.instance_usage_audit_period, before)
     hosts: list[str] = []
-    counts: dict[str, int] = {}
+    log: dict[str, dict[str, Any]] = {}
 
-    def look(connection: Any) -> tuple[list[str], dict[str, int]]:
+    def look(connection: Any) -> tuple[list[str], list[Any]]:
         there = [row["host"] for row in services.page(connection, binary=COMPUTE)]
-        return there, usage.by_host(connection, stamp(begin), stamp(end)) if options.instance_usage_audit else {}
+        return there, usage.audits(connection, stamp(begin), stamp(end))
 
-    for there, counted in call.app.store.ask(look, call.app.store.working).values():
+    for there, audits in call.app.store.ask(look, call.app.store.working).values():
         hosts += there
-        counts |= counted
-    done = hosts if options.instance_usage_audit else []
-    log = {host: _entry(host, counts.get(host, 0)) for host in done}
+        log |= {row["host"]: {name: row[name] for name in _ENTRY} for row in audits}
+    running = [host for host, entry in log.items() if entry["state"] == usage.RUNNING]
     missing = [host for host in hosts if host not in log]
-    words = "ALL hosts done." if len(log) == len(hosts) else f"{len(log)} of {len(hosts)} hosts done."
+    done, errors = len(log) - len(running), sum(entry["errors"] for entry in log.values())
+    words = "ALL hosts done." if done == len(hosts) else f"{done} of {len(hosts)} hosts done."
     return {
         "period_beginning": str(begin),
         "period_ending": str(end),
         "num_hosts": len(hosts),
-        "num_hosts_done": len(log),
-        "num_hosts_running": 0,
+        "num_hosts_done": done,
+        "num_hosts_running": len(running),
         "num_hosts_not_run": len(missing),
         "hosts_not_run": missing,
         "total_instances": sum(entry["instances"] for entry in log.values()),
-        "total_errors": 0,
-        "overall_status": f"{words} 0 errors.",
+        "total_errors": errors,
+        "overall_status": f"{words} {errors} errors.",
         "log": log,
     }
-
-
-def _entry(host: str, count: int) -> dict[str, Any]:
-    message = f"Instance usage audit ran for host {host}, {count} instances."
-    return {"state": "DONE", "instances": count, "errors": 0, "message": message}
 
 
 ENDPOINTS = (

@@ -46,7 +46,6 @@ class ComputeOptions:
     my_ip: str = opt("127.0.0.1", "this host's address")
     default_flavor: str | None = opt(None, "id of a default flavor")
     network_allocate_retries: int = opt(0, "attempts to allocate networks again", min=0)
-    instance_usage_audit: bool = opt(False, "keep an account of each period's servers")
     instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
     max_local_block_devices: int = opt(3, "local disks allowed per server, -1 no limit, 0 volumes only", min=-1)
     max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)
@@ -177,6 +176,6 @@ class Compute:
     """Rings the conductors about accepted operations."""
     doorbell: Callable[[list[str]], None] = lambda _uuids: None
     """Tells the conductors that ports of these servers became active."""
-    precache: Callable[[list[str], list[Any]], None] = lambda _hosts, _images: None
-    """Has hosts fetch images (packed ImageFacts) ahead of use."""
+    precache: Callable[[dict[str, Any]], None] = lambda _wanted: None
+    """Has hosts fetch images ahead of use (operations.caching)."""
     console: ConsoleUrls = field(default_factory=ConsoleUrls)

@@ -26,6 +26,11 @@ def last_completed(period: str, before: datetime) -> tuple[datetime, datetime]:
     return _boundary(unit, offset, end - timedelta(microseconds=1)), end
 
 
+def current(period: str, now: datetime) -> tuple[datetime, datetime]:
+    """The period that is under way, as far as it has come. Raises BadPeriod."""
+    return last_completed(period, now)[1], now
+
+
 def _boundary(unit: str, offset: int, moment: datetime) -> datetime:
     """The latest boundary that is not after ``moment``."""
     start = _start(unit, moment)

@@ -229,6 +229,8 @@ class NodeFacts:
     """(architecture, hypervisor type, vm mode) triples."""
     traits: tuple[str, ...] = ()
     uptime: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What ``compute_monitors`` measure: name to value, shares of time between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,8 @@ class DiskUse:
     """One disk's counters."""
 
     device: str
+    volume_id: str | None = None
+    """The volume behind it, if it is one."""
     read_bytes: int | None = None
     read_requests: int | None = None
     write_bytes: int | None = None

@@ -10,6 +10,7 @@ from kilonova.domain import server as states
 from kilonova.domain.power import PowerState
 from kilonova.kit import codec
 from kilonova.kit.clock import stamp
+from kilonova.operations import usage
 from kilonova.operations.work import Row, Tools
 from kilonova.store import hosts as host_rows
 from kilonova.store import moves, servers
@@ -43,6 +44,8 @@ class HostReports:
             "host.nodes": self.nodes,
             "host.guests": self.guests,
             "host.migration": self.migration,
+            "host.audit": self.audit,
+            "host.volumes": self.volumes,
         }
 
     def _now(self) -> str:
@@ -55,17 +58,39 @@ class HostReports:
     def alive(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The host's compute service lives."""
         with self._cell.database.write() as connection:
-            host_rows.heartbeat(connection, payload["host"], host_rows.COMPUTE, str(uuids.uuid4()), self._now())
+            new = self._seen(connection, payload["host"])
+            service = host_rows.service(connection, payload["host"]) if new else None
+        if service is not None:
+            self._made(service)
+        return {}
+
+    def _seen(self, connection: Any, host: str) -> bool:
+        return host_rows.heartbeat(connection, host, host_rows.COMPUTE, str(uuids.uuid4()), self._now())
+
+    def _made(self, service: Row) -> None:
+        if self._tools.announcer is not None:
+            self._tools.announcer.service_made(service)
+
+    def audit(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The host wants the usage of the last ``period`` to be told, if it was not yet."""
+        usage.audit(self._tools, self._cell, payload["host"], payload["period"])
+        return {}
+
+    def volumes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What the host's guests did with their volumes."""
+        usage.volumes(self._tools, self._cell, payload["volumes"], last=payload["last"])
         return {}
 
     def nodes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The host's nodes and their facts; answers whether the service is disabled."""
         host, now = payload["host"], self._now()
         with self._cell.database.write() as connection:
-            host_rows.heartbeat(connection, host, host_rows.COMPUTE, str(uuids.uuid4()), now)
+            new = self._seen(connection, host)
             for node in payload["nodes"]:
                 host_rows.report_node(connection, host, node["uuid"], node["name"], codec.text(node), now)
             service = host_rows.service(connection, host)
+        if new and service is not None:
+            self._made(service)
         return {"disabled": bool(service and service["disabled"])}
 
     def guests(self, payload: Mapping[str, Any]) -> dict[str, Any]:

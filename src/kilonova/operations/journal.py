@@ -306,7 +306,7 @@ class Journal:
         self._count(work, state)
         self.tools.checkpoint(f"{work.operation['verb']}:ended")
         if self.tools.announcer is not None and state == "failed":
-            self.tools.announcer.failed(work, words, type(error).__name__)
+            self.tools.announcer.failed(work, words, error)
         return None
 
 

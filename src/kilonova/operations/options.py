@@ -28,6 +28,7 @@ class ConductorOptions:
     shelved_offload_time: int = opt(0, "seconds a shelved server stays on its host; 0: none, -1: for ever", min=-1)
     shelved_poll_interval: int = opt(3600, "seconds between looks for shelved servers to offload; 0: the usual minute")
     reimage_timeout_per_gb: int = opt(20, "seconds for each GiB of a root volume that is rebuilt", min=1)
+    instance_usage_audit_period: str = opt("month", "hour, day, month or year: what a server's usage is told of")
     operation_lease: float = opt(60.0, "seconds after which others take over a silent conductor's operations", min=0.1)
     operation_sweep_interval: float = opt(5.0, "seconds between looks for operations that nobody works on", min=0.1)
 

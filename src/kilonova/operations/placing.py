@@ -332,6 +332,7 @@ class Placer:
             host_ip=facts["host_ip"],
             supported_instances=tuple(tuple(triple) for triple in facts["supported"]),
             cpu_info=facts["cpu_info"],
+            metrics=facts.get("metrics", {}),
             num_io_ops=residents.busy.get(row["host"], 0),
             num_instances=residents.counts.get(row["host"], 0),
             server_uuids=frozenset(uuid for uuid, host in residents.places.items() if host == row["host"]),

@@ -374,9 +374,13 @@ class Work:
             name, undo = self._undos[-1]
             self.prolong()
             self._reach(f"undo-{name}:start")
+            if self.tools.announcer is not None:
+                self.tools.announcer.undo(self, name, "start")
             undo()
             self._undos.pop()
             self._reach(f"undo-{name}:done")
+            if self.tools.announcer is not None:
+                self.tools.announcer.undo(self, name, "end")
 
 
 def _replay(step: Row) -> Any:

@@ -134,16 +134,17 @@ class AllInOne:
         store = self._store()
         self.checks = checks_of(store, self.bus)
         self._inherit(store)
-        tools = tools_of(
-            self.configuration, store, self.bus, others, clock=self.clock, notices=notices_of(self.configuration)
-        )
+        notices = notices_of(self.configuration)
+        tools = tools_of(self.configuration, store, self.bus, others, clock=self.clock, notices=notices)
         self._api(auth, store, others)
         options = MetadataOptions.of(self.configuration)
         self._serve("metadata", build_metadata(store, options, self.clock), threads=4)
         driver = driver_of(self.configuration, self.process, others.images)
         host = self.process.host_name
         self._run(Conductor(tools, self.bus, host, binaries=("nova-conductor", "nova-scheduler")))
-        self._run(ComputeHost(self.configuration, driver, self.bus, others.resources, host))
+        compute = ComputeHost(self.configuration, driver, self.bus, others.resources, host)
+        compute.tell_to(notices, self.process.my_ip)
+        self._run(compute)
         # Operations that go on need the host, so the conductor stops first.
         self._stops[-2:] = reversed(self._stops[-2:])
         self._consoles()

@@ -8,17 +8,22 @@ from typing import Any
 
 from kilonova.agent.attention import Attention
 from kilonova.agent.desk import Desk
+from kilonova.agent.notices import HostNotices
 from kilonova.agent.options import AgentOptions, WorkaroundOptions
 from kilonova.agent.reports import Reporter
+from kilonova.domain.audit_period import last_completed
 from kilonova.hypervisor.contracts import Images, Lifecycle
+from kilonova.kit.clock import SystemClock
 from kilonova.kit.loops import Loop
 from kilonova.kit.monitoring import Check
+from kilonova.kit.notices import Notices
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.rpc.contract import Address, Bus, Listener
 from kilonova.services import program
-from kilonova.services.process import ProcessOptions, bus_of, neighbours
+from kilonova.services.process import ProcessOptions, bus_of, neighbours, notices_of
 
 LOG = logging.getLogger(__name__)
+_AUDIT_SECONDS = 60.0
 
 
 def driver_of(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
@@ -86,7 +91,7 @@ class ComputeHost:
         self.driver = driver
         self._bus = bus
         self.reporter = Reporter(host, driver, bus, placement, options)
-        self._desk = Desk(driver, tell=self.reporter.migration)
+        self._desk = Desk(driver, tell=self.reporter.migration, detaching=self.reporter.detaching)
         self._listener: Listener | None = None
         self._attention: Attention | None = None
         self._silent_after = 3.0 * options.report_interval
@@ -95,6 +100,11 @@ class ComputeHost:
             Loop("alive", float(options.report_interval), self.reporter.alive),
             Loop("resources", float(max(resources, 1)), self.reporter.resources),
         ]
+        if options.instance_usage_audit:
+            last_completed(options.instance_usage_audit_period, SystemClock().now())  # a bad one is told at start
+            self._loops.append(Loop("audit", _AUDIT_SECONDS, self.reporter.audit))
+        if options.volume_usage_poll_interval:
+            self._loops.append(Loop("volumes", float(options.volume_usage_poll_interval), self.reporter.volumes))
         if options.sync_power_state_interval >= 0:
             interval = float(options.sync_power_state_interval or options.report_interval)
             guests = Loop("guests", interval, self.reporter.guests)
@@ -102,6 +112,11 @@ class ComputeHost:
             if configuration.section(WorkaroundOptions).handle_virt_lifecycle_events and isinstance(driver, Lifecycle):
                 self._attention = Attention(guests.soon)
                 driver.watch(self._attention.changed)
+
+    def tell_to(self, notices: Notices, address: str) -> None:
+        """What this host tells by itself goes there; ``address``: this host's."""
+        if notices.versioned:
+            self.reporter.notices = HostNotices(notices, self.host, address)
 
     def start(self) -> None:
         """Join the bus and report."""
@@ -137,6 +152,7 @@ class _Process:
         others = neighbours(configuration)
         driver = driver_of(configuration, options, others.images)
         self._host = ComputeHost(configuration, driver, self._bus, others.resources, options.host_name)
+        self._host.tell_to(notices_of(configuration), options.my_ip)
 
     def start(self) -> None:
         self._host.start()

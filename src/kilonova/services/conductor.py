@@ -60,7 +60,9 @@ def tools_of(
     extra: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
     if notices is not None and (notices.versioned or notices.unversioned):
         host = configuration.section(ProcessOptions).host_name
-        extra["announcer"] = Announcer(notices, configuration.section(NoticeOptions), host)
+        extra["announcer"] = Announcer(
+            notices, configuration.section(NoticeOptions), host, turn, options.instance_usage_audit_period
+        )
     return Tools(
         store=store,
         clock=turn,
@@ -177,14 +179,17 @@ class Conductor:
             self.tools.doorbell.ring(server)
 
     def _cache_images(self, payload: Mapping[str, Any]) -> None:
-        cache_images(self.tools.hosts, payload, at_once=self.tools.precache_concurrency)
+        cache_images(self.tools, payload)
 
     def _alive(self) -> None:
         now = stamp(self.tools.clock.now())
         cell = self.tools.store.home
         for binary in self._binaries:
             with cell.database.write() as connection:
-                host_rows.heartbeat(connection, self._host, binary, str(uuids.uuid4()), now)
+                new = host_rows.heartbeat(connection, self._host, binary, str(uuids.uuid4()), now)
+                row = host_rows.service(connection, self._host, binary) if new else None
+            if row is not None and self.tools.announcer is not None:
+                self.tools.announcer.service_made(row)
 
 
 def bell_of(bus: Bus) -> Any:

@@ -133,9 +133,7 @@ def api_parts(
         hosts=Hosts(bus, Liveness(store, clock, compute.service_down_time)),
         bell=bell,
         doorbell=lambda servers: bus.cast(Address("conductor"), "ports.plugged", {"servers": servers}),
-        precache=lambda hosts, images: bus.cast(
-            Address("conductor"), "images.cache", {"hosts": hosts, "images": images}
-        ),
+        precache=lambda wanted: bus.cast(Address("conductor"), "images.cache", wanted),
         console=console_urls(configuration),
     )
 

@@ -20,12 +20,13 @@ from kilonova.store.cell_tables import (
     servers,
     shares,
     steps,
+    volume_usage,
 )
 from kilonova.store.cell_tables import operations as operation_rows
 
 _C = servers.c
 _A = archived_servers.c
-_OF_SERVER = (block_devices, console_tokens, migrations, operation_rows, server_passwords, shares)
+_OF_SERVER = (block_devices, console_tokens, migrations, operation_rows, server_passwords, shares, volume_usage)
 _OPEN = sa.select(operation_rows.c.server_uuid).where(
     operation_rows.c.server_uuid == _C.uuid, operation_rows.c.finished_at.is_(None)
 )

@@ -238,6 +238,32 @@ archived_servers = sa.Table(
     sa.Index("archived_servers_deleted", "deleted_at"),
 )
 
+# Of which host the usage of a period was told, or is being told.
+task_log = sa.Table(
+    "task_log",
+    metadata,
+    sa.Column("host", Name, primary_key=True),
+    sa.Column("period_beginning", Stamp, primary_key=True),
+    sa.Column("period_ending", Stamp, primary_key=True),
+    sa.Column("state", word(10), nullable=False),
+    sa.Column("instances", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Integer, nullable=False),
+    sa.Column("message", LongText, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+)
+
+# What a server did with a volume, over all times that it was attached and started.
+volume_usage = sa.Table(
+    "volume_usage",
+    metadata,
+    sa.Column("server_uuid", Uuid, primary_key=True),
+    sa.Column("volume_id", Uuid, primary_key=True),
+    # Counters of runs of the guest that are over, and of the present one as last seen.
+    sa.Column("before", JsonText, nullable=False),
+    sa.Column("now", JsonText, nullable=False),
+    sa.Column("updated_at", Stamp, nullable=False),
+)
+
 migrations = sa.Table(
     "migrations",
     metadata,

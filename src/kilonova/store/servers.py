@@ -10,7 +10,15 @@ from sqlalchemy.engine import Connection
 from kilonova.kit.db.later import later
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.kit.db.types import holds
-from kilonova.store.cell_tables import block_devices, migrations, server_passwords, servers, services, shares
+from kilonova.store.cell_tables import (
+    block_devices,
+    migrations,
+    server_passwords,
+    servers,
+    services,
+    shares,
+    volume_usage,
+)
 
 _C = servers.c
 HEAVY = frozenset({"user_data", "networks", "network_info", "personality", "key_data"})
@@ -193,8 +201,6 @@ def count_by_host(connection: Connection) -> dict[str, int]:
 
 def purge(connection: Connection, uuids: Sequence[str]) -> None:
     """Forget servers and what hangs on them; their operations are ``operations.purge``'s."""
-    connection.execute(server_passwords.delete().where(server_passwords.c.server_uuid.in_(uuids)))
-    connection.execute(block_devices.delete().where(block_devices.c.server_uuid.in_(uuids)))
-    connection.execute(shares.delete().where(shares.c.server_uuid.in_(uuids)))
-    connection.execute(migrations.delete().where(migrations.c.server_uuid.in_(uuids)))
+    for table in (server_passwords, block_devices, shares, migrations, volume_usage):
+        connection.execute(table.delete().where(table.c.server_uuid.in_(uuids)))
     connection.execute(servers.delete().where(_C.uuid.in_(uuids)))

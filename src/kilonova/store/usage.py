@@ -1,14 +1,17 @@
 """What servers, living and deleted, used in a stretch of time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from kilonova.kit.db.rows import Row, rows
-from kilonova.store.cell_tables import servers
+from kilonova.kit import codec
+from kilonova.kit.db.rows import Row, put, row, rows
+from kilonova.store.cell_tables import servers, task_log, volume_usage
 
 _C = servers.c
+_T = task_log.c
+RUNNING, DONE = "RUNNING", "DONE"
 _COLUMNS = (
     _C.uuid,
     _C.project_id,
@@ -52,7 +55,42 @@ def project_of(connection: Connection, uuid: str) -> str | None:
     return found
 
 
-def by_host(connection: Connection, start: str, end: str) -> dict[str, int]:
-    """Host → how many servers ran there between the two moments."""
-    query = sa.select(_C.host, sa.func.count()).where(*_within(start, end), _C.host.is_not(None)).group_by(_C.host)
-    return {host: int(count) for host, count in connection.execute(query)}
+def on_host(connection: Connection, host: str, start: str, end: str) -> list[Row]:
+    """The servers of a host that ran between the two moments."""
+    return rows(connection, sa.select(servers).where(*_within(start, end), _C.host == host))
+
+
+def begin_audit(connection: Connection, key: Row, now: str, stale: str) -> bool:
+    """Note that the usage of ``key`` (host and period) is being told; False when it was told, or is since ``stale``."""
+    known = row(connection, sa.select(_T.state, _T.updated_at).where(*[_T[name] == key[name] for name in key]))
+    if known is not None and (known["state"] == DONE or known["updated_at"] > stale):
+        return False
+    empty = {"instances": 0, "errors": 0, "message": "", "updated_at": now}
+    put(connection, task_log, key, {"state": RUNNING, **empty})
+    return True
+
+
+def end_audit(connection: Connection, key: Row, values: Row) -> None:
+    """Note that it was told."""
+    connection.execute(task_log.update().where(*[_T[name] == key[name] for name in key]).values(state=DONE, **values))
+
+
+def audits(connection: Connection, begin: str, end: str) -> list[Row]:
+    """What is noted of a period, host by host."""
+    return rows(connection, sa.select(task_log).where(_T.period_beginning == begin, _T.period_ending == end))
+
+
+def count_volume(connection: Connection, key: Row, counters: Mapping[str, int], now: str, *, last: bool) -> Row:
+    """Take up a guest's counters of a volume (``key``), ``last`` before it is detached; the sums of all its runs.
+
+    A guest that was started anew counts from zero, which shows in counters that are less than they were.
+    """
+    found = row(connection, sa.select(volume_usage).where(*[volume_usage.c[name] == key[name] for name in key]))
+    before: dict[str, int] = codec.loads(found["before"]) if found else {}
+    seen: dict[str, int] = codec.loads(found["now"]) if found else {}
+    if any(value < seen.get(name, 0) for name, value in counters.items()):
+        before = {name: before.get(name, 0) + seen.get(name, 0) for name in counters}
+    sums = {name: before.get(name, 0) + value for name, value in counters.items()}
+    kept = {"before": codec.text(sums if last else before), "now": codec.text({} if last else counters)}
+    put(connection, volume_usage, key, {**kept, "updated_at": now})
+    return sums

@@ -90,7 +90,6 @@ def test_what_projects_used_in_a_period(databases: Databases) -> None:
         assert seen(MUCH_LATER, "2027") == ["a", "c"]
         assert seen("2025", NOW) == []
         assert (usage.project_of(connection, "b"), usage.project_of(connection, "x")) == ("q", None)
-        assert usage.by_host(connection, NOW, MUCH_LATER) == {"h": 2}
         hosts.report_node(connection, "h", "node-h", "n", "{}", NOW)
         assert [node["uuid"] for node in compute_nodes.of_host(connection, "h")] == ["node-h"]
         assert set(compute_nodes.use_by_project(connection, "h")) == {"p"}

@@ -23,7 +23,35 @@ def test_servers_of_a_stretch_of_time(databases: Databases) -> None:
         assert [row["uuid"] for row in usage.page(connection, NOW, MUCH_LATER, limit=1, after=("p", "a"))] == ["b"]
         assert usage.project_of(connection, "c") == "q"
         assert usage.project_of(connection, "none") is None
-        assert usage.by_host(connection, NOW, MUCH_LATER) == {"h": 2, "i": 1}
+        assert [row["uuid"] for row in usage.on_host(connection, "h", NOW, MUCH_LATER)] == ["a", "b"]
+
+
+def test_an_audit_is_begun_once_unless_it_got_stuck(databases: Databases) -> None:
+    key = {"host": "h", "period_beginning": NOW, "period_ending": LATER}
+    with databases.cell.write() as connection:
+        assert usage.begin_audit(connection, key, NOW, stale="2020")
+        assert not usage.begin_audit(connection, key, NOW, stale="2020")
+        assert usage.begin_audit(connection, key, LATER, stale=NOW)
+        assert [row["state"] for row in usage.audits(connection, NOW, LATER)] == [usage.RUNNING]
+        usage.end_audit(connection, key, {"instances": 2, "errors": 1, "message": "m", "updated_at": LATER})
+        assert not usage.begin_audit(connection, key, MUCH_LATER, stale=MUCH_LATER)
+        assert [(row["state"], row["instances"]) for row in usage.audits(connection, NOW, LATER)] == [(usage.DONE, 2)]
+        assert usage.audits(connection, NOW, MUCH_LATER) == []
+
+
+def test_counters_of_a_volume_go_on_over_restarts_and_attachments(databases: Databases) -> None:
+    key = {"server_uuid": "s", "volume_id": "v"}
+    with databases.cell.write() as connection:
+
+        def count(reads: int, *, last: bool = False) -> int:
+            sums = usage.count_volume(connection, key, {"reads": reads, "writes": 2 * reads}, NOW, last=last)
+            assert sums["writes"] == 2 * sums["reads"]
+            return int(sums["reads"])
+
+        assert [count(5), count(7)] == [5, 7]
+        assert count(3) == 10, "the guest was started anew"
+        assert count(4, last=True) == 11
+        assert count(6) == 17, "attached again"
 
 
 def test_a_hosts_servers_by_project(databases: Databases) -> None:

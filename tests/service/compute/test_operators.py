@@ -122,6 +122,15 @@ def test_an_audit_that_is_off_has_not_run(cloud: Cloud) -> None:
     ask(cloud, "GET", "/os-instance_usage_audit_log/last-week", 400)
 
 
+def test_an_audit_is_what_hosts_had_told(cloud: Cloud) -> None:
+    cloud.hosts["host1"].reporter.audit()
+    log = ask(cloud, "GET", "/os-instance_usage_audit_log", 200)["instance_usage_audit_logs"]
+    assert (log["num_hosts_done"], log["num_hosts_running"], log["hosts_not_run"]) == (1, 0, ["host2"])
+    assert (log["log"]["host1"]["state"], log["log"]["host1"]["errors"]) == ("DONE", 0)
+    assert log["log"]["host1"]["message"].startswith("Instance usage audit ran for host host1, 0 instances in ")
+    assert log["overall_status"] == "1 of 2 hosts done. 0 errors."
+
+
 def test_hosts_of_an_aggregate_fetch_images(cloud: Cloud) -> None:
     made = ask(cloud, "POST", "/os-aggregates", 200, {"aggregate": {"name": "a"}})["aggregate"]["id"]
     path = f"/os-aggregates/{made}"

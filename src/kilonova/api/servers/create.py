@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kilonova.api import fields, links, quota_limits
+from kilonova.api import fields, links, notices, quota_limits
 from kilonova.api.servers import block_devices, finding
 from kilonova.api.servers.networking import resolve as resolve_networks
 from kilonova.api.servers.schema import CREATE, shortened
@@ -36,6 +36,7 @@ def create(call: Call) -> Reply:
     new = checked(call)
     app = call.app
     rows = build.accept(app.store, app.clock, quota_limits.ours(call), app.bell, call.context, new)
+    notices.joined(call, new.command.group, [row["uuid"] for row in rows])
     return _reply(call, rows[0], new.command.admin_pass)
 
 

@@ -7,7 +7,7 @@ import uuid as uuids
 from collections.abc import Mapping
 from typing import Any
 
-from kilonova.api import fields, quota_limits
+from kilonova.api import fields, notices, quota_limits
 from kilonova.api.servers import finding
 from kilonova.api.servers.create import flavor_columns
 from kilonova.domain import lifecycle
@@ -335,5 +335,7 @@ ENDPOINTS = (
     _action("revertResize", revert, "Undo a finished resize or migration"),
     _action("migrate", migrate, "Move a server to another host, switched off"),
     _action("os-migrateLive", migrate_live, "Move a running server to another host"),
-    _action("evacuate", evacuate, "Bring a server of a lost host up elsewhere", 200),
+    _action(
+        "evacuate", notices.acted("instance.evacuate", evacuate), "Bring a server of a lost host up elsewhere", 200
+    ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kilonova.api import fields, links
+from kilonova.api import fields, links, notices
 from kilonova.api.microversions import STRICT_ALL
 from kilonova.api.servers import finding
 from kilonova.domain import migration as kinds
@@ -139,12 +139,19 @@ ENDPOINTS = (
         strict_query=STRICT_ALL,
         summary="Show a live migration under way",
     ),
-    Endpoint(method="DELETE", path=_ONE, handler=abort, since=(2, 24), status=202, summary="Abort a live migration"),
+    Endpoint(
+        method="DELETE",
+        path=_ONE,
+        handler=notices.for_host("instance.live_migration_abort", abort),
+        since=(2, 24),
+        status=202,
+        summary="Abort a live migration",
+    ),
     Endpoint(
         method="POST",
         path=_ONE + "/action",
         action="force_complete",
-        handler=force_complete,
+        handler=notices.for_host("instance.live_migration_force_complete", force_complete),
         body=_FORCE,
         since=(2, 22),
         status=202,

@@ -1,5 +1,6 @@
 """The form of a versioned notification's payload: a name, a version, and data. Facts: the notification samples."""
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,9 +28,13 @@ _VERSIONS = {
     "AuditPeriodPayload": "1.0",
     "IpPayload": "1.0",
     "KeypairPayload": "1.0",
+    "LibvirtErrorPayload": "1.0",
+    "MetricPayload": "1.0",
+    "MetricsPayload": "1.0",
     "RequestSpecPayload": "1.1",
     "ServerGroupPayload": "1.1",
     "ServiceStatusPayload": "1.1",
+    "VolumeUsagePayload": "1.0",
 }
 
 
@@ -43,7 +48,17 @@ def wrapped(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def exception(words: str, kind: str) -> dict[str, Any]:
-    """A failure. The place in the code is not told: consumers show the message."""
-    data = {"exception": kind, "exception_message": words, "function_name": "", "module_name": "", "traceback": ""}
+def exception(error: BaseException, words: str = "") -> dict[str, Any]:
+    """A failure and where it came from; ``words`` instead of the error's own.
+
+    Of what led to it only the places are told: messages of other errors may have what is nobody's business.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    data = {
+        "exception": type(error).__name__,
+        "exception_message": words or str(error),
+        "function_name": frames[-1].name if frames else "",
+        "module_name": type(error).__module__,
+        "traceback": "".join(frames.format()),
+    }
     return wrapped("ExceptionPayload", data)

@@ -135,13 +135,32 @@ def updated(row: Row, before: Row) -> dict[str, Any]:
         "new_task_state": row["task_state"],
     }
     now = row["updated_at"]
-    period = {"audit_period_beginning": f"{now[:7]}-01T00:00:00Z", "audit_period_ending": show(now)}
     return {
-        "audit_period": wrapped("AuditPeriodPayload", period),
+        "audit_period": audit_period(f"{now[:7]}-01T00:00:00", now),
         "old_display_name": before["name"] if before["name"] != row["name"] else None,
         "state_update": wrapped("InstanceStateUpdatePayload", states),
         "tags": codec.loads(row["tags"]),
     }
+
+
+def audit_period(begin: str, end: str) -> dict[str, Any]:
+    """A stretch of time that usage is told of."""
+    period = {"audit_period_beginning": show(begin), "audit_period_ending": show(end)}
+    return wrapped("AuditPeriodPayload", period)
+
+
+def volume_usage(row: Row, volume_id: str, counters: Row, now: str) -> dict[str, Any]:
+    """What a server did with a volume; ``counters``: reads, read_bytes, writes, write_bytes."""
+    data = {
+        "volume_id": volume_id,
+        "instance_uuid": row["uuid"],
+        "project_id": row["project_id"],
+        "user_id": row["user_id"],
+        "availability_zone": row["availability_zone"],
+        "last_refreshed": show(now),
+        **counters,
+    }
+    return wrapped("VolumeUsagePayload", data)
 
 
 def placement_request(row: Row, command: Row) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A driver whose guests exist only as records: for tests, benchmarks and rehearsals."""
 
 import functools
+import string
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -291,7 +292,10 @@ class FakeDriver(FakeMoves):
             memory_max_mb=record.memory_mb,
             memory_used_mb=0,
             cpus=tuple(CpuUse(id=number, time=0) for number in range(record.vcpus)),
-            disks=(DiskUse(device="vda", read_bytes=0, read_requests=0, write_bytes=0, write_requests=0, errors=0),),
+            disks=tuple(
+                DiskUse(device=f"vd{letter}", volume_id=volume, **_NO_USE)
+                for letter, volume in zip(string.ascii_lowercase, (None, *record.volumes), strict=False)
+            ),
             memory={"actual": record.memory_mb * 1024},
         )
 
@@ -361,6 +365,9 @@ class FakeDriver(FakeMoves):
                 return record.guest()
             booted = call in {"start", "reboot"}
             return self._keep(replace(record, power=to, boots=record.boots + booted))
+
+
+_NO_USE = dict.fromkeys(("read_bytes", "read_requests", "write_bytes", "write_requests", "errors"), 0)
 
 
 def _data(volume: VolumeDisk) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class InsideView(Ground):
             memory_max_mb=domain.max_memory_kib() // _KIB_PER_MIB,
             memory_used_mb=(memory["available"] - memory["unused"]) // _KIB_PER_MIB if known else None,
             cpus=tuple(CpuUse(id=number, time=time) for number, time in domain.cpu_times()),
-            disks=tuple(_disk(domain, disk.target.dev) for disk in devices.disks),
+            disks=tuple(_disk(domain, disk) for disk in devices.disks),
             nics=tuple(_nic(domain, nic) for nic in devices.interfaces if nic.target),
             memory=memory,
         )
@@ -47,10 +47,11 @@ class InsideView(Ground):
         domain.set_password(user, password)
 
 
-def _disk(domain: LiveDomain, dev: str) -> DiskUse:
-    read_requests, read_bytes, write_requests, write_bytes, errors = domain.block_stats(dev)
+def _disk(domain: LiveDomain, disk: xml.Disk) -> DiskUse:
+    read_requests, read_bytes, write_requests, write_bytes, errors = domain.block_stats(disk.target.dev)
     return DiskUse(
-        device=dev,
+        device=disk.target.dev,
+        volume_id=disk.serial,
         read_bytes=read_bytes,
         read_requests=read_requests,
         write_bytes=write_bytes,
