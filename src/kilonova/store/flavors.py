@@ -18,6 +18,7 @@ from kilonova.domain.flavor import (
 )
 from kilonova.kit import codec
 from kilonova.kit.db import keyset
+from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.rows import Row, row, rows
 from kilonova.kit.db.types import holds
 from kilonova.store.api_tables import flavor_projects, flavors
@@ -101,17 +102,18 @@ def _usable(project_id: str | None) -> Any:
     return sa.or_(_C.is_public.is_(sa.true()), _C.id.in_(access))
 
 
-_ANY = sa.select(flavors).where(_C.flavor_id == sa.bindparam("wanted"))
+_NAMED = sa.select(flavors).where(_C.flavor_id == sa.bindparam("wanted"))
+_ANY = Prepared(_NAMED)
 _ACCESS = sa.select(flavor_projects.c.flavor_id).where(flavor_projects.c.project_id == sa.bindparam("project"))
-_USABLE = _ANY.where(sa.or_(_C.is_public.is_(sa.true()), _C.id.in_(_ACCESS)))
+_USABLE = Prepared(_NAMED.where(sa.or_(_C.is_public.is_(sa.true()), _C.id.in_(_ACCESS))))
 
 
 def find(connection: Connection, flavor_id: str, *, project_id: str | None, see_all: bool = False) -> Row:
     """A flavor by its id; private ones only for projects with access unless ``see_all``. Raises FlavorNotFound."""
     if see_all:
-        found = row(connection, _ANY, {"wanted": flavor_id})
+        found = _ANY.one(connection, {"wanted": flavor_id})
     else:
-        found = row(connection, _USABLE, {"wanted": flavor_id, "project": project_id})
+        found = _USABLE.one(connection, {"wanted": flavor_id, "project": project_id})
     if found is None:
         raise FlavorNotFound(flavor_id=flavor_id)
     return found

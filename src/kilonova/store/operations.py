@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.later import later
+from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.store.cell_tables import operations, steps
 
@@ -36,8 +37,8 @@ _BLOCKED = _blocked()
 _WANTED = sa.bindparam("wanted", type_=_O.id.type)
 _TAKER = sa.bindparam("taker", type_=_O.owner.type)
 _MOMENT = sa.bindparam("moment", type_=_O.updated_at.type)
-_ONE = sa.select(operations, _BLOCKED.label("blocked")).where(_O.id == _WANTED)
-_CLAIM = (
+_ONE = Prepared(sa.select(operations, _BLOCKED.label("blocked")).where(_O.id == _WANTED))
+_CLAIM = Prepared(
     operations.update()
     .where(_O.id == _WANTED, _O.attempts == sa.bindparam("seen", type_=sa.Integer), _is_due(_MOMENT))
     .values(
@@ -49,9 +50,8 @@ _CLAIM = (
     )
 )
 _STEP_VALUES = {name: sa.bindparam(name, type_=_S[name].type) for name in _STEP_COLUMNS}
-_ADD_STEP = (
-    steps.insert()
-    .from_select(
+_ADD_STEP = Prepared(
+    steps.insert().from_select(
         list(_STEP_COLUMNS),
         sa.select(*(value.label(name) for name, value in _STEP_VALUES.items()))
         .select_from(operations)
@@ -59,12 +59,11 @@ _ADD_STEP = (
             _O.id == _STEP_VALUES["operation_id"], _O.owner == _TAKER, _O.state == "running", _O.cancel.is_(sa.false())
         ),
     )
-    .execution_options(preserve_rowcount=True)  # of inserts it is forgotten otherwise, and psycopg answers -1
 )
 _STEPS = steps.insert()
 _RUNNING = (_O.id == _WANTED, _O.owner == _TAKER, _O.state == "running")
 _ENDING = ("finished_at", "result", "error", "host")
-_END_STEP = (
+_END_STEP = Prepared(
     steps.update()
     .where(
         _S.operation_id == _WANTED,
@@ -73,7 +72,7 @@ _END_STEP = (
     )
     .values(**settings(_S, _ENDING))
 )
-_FINISH = (
+_FINISH = Prepared(
     operations.update()
     .where(*_RUNNING, _O.cancel.is_(sa.false()))
     .values(state="done", finished_at=_MOMENT, updated_at=_MOMENT, error=None, lease_until=None)
@@ -91,7 +90,7 @@ def insert(connection: Connection, rows: Sequence[Row], *, last: bool = False) -
 
 def get(connection: Connection, operation_id: str) -> Row | None:
     """The operation, with ``blocked``: an earlier operation on the same server is not finished."""
-    return row(connection, _ONE, {"wanted": operation_id})
+    return _ONE.one(connection, {"wanted": operation_id})
 
 
 def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -> bool:
@@ -100,7 +99,7 @@ def claim(connection: Connection, seen: Row, owner: str, now: str, until: str) -
     False: another was quicker, even if it has given the operation back since ``seen`` was read.
     """
     values = {"wanted": seen["id"], "seen": seen["attempts"], "taker": owner, "until": until, "moment": now}
-    return bool(connection.execute(_CLAIM, values).rowcount)
+    return bool(_CLAIM.change(connection, values))
 
 
 def queued(connection: Connection) -> int:
@@ -160,7 +159,7 @@ def end(connection: Connection, operation_id: str, owner: str, values: Row) -> b
 def finish(connection: Connection, operation_id: str, owner: str, now: str) -> bool:
     """Record success, if the lease is still ours and nobody asked the operation to stop."""
     parameters = {"wanted": operation_id, "taker": owner, "moment": now}
-    return bool(connection.execute(_FINISH, parameters).rowcount)
+    return bool(_FINISH.change(connection, parameters))
 
 
 def cancel_earlier(connection: Connection, server_uuid: str, now: str) -> int:
@@ -190,7 +189,7 @@ def due_before(connection: Connection, seen: Row, now: str) -> list[str]:
 def add_step(connection: Connection, step: Row, owner: str) -> bool:
     """Record a step, if the operation is still ``owner``'s and nobody asked it to stop."""
     values = {name: step.get(name) for name in _STEP_COLUMNS}
-    return connection.execute(_ADD_STEP, {**values, "taker": owner}).rowcount > 0
+    return _ADD_STEP.change(connection, {**values, "taker": owner}) > 0
 
 
 def add_steps(connection: Connection, added: Sequence[Row]) -> None:
@@ -202,7 +201,7 @@ def end_step(connection: Connection, step: Row, owner: str) -> bool:
     """Finish a step that was announced, if the operation is still ``owner``'s."""
     values = {"wanted": step["operation_id"], "taker": owner, "step": step["name"]}
     values |= prefixed({name: step.get(name) for name in _ENDING})
-    return bool(connection.execute(_END_STEP, values).rowcount)
+    return bool(_END_STEP.change(connection, values))
 
 
 def fail_open_steps(connection: Connection, operation_id: str, now: str, words: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from kilonova.kit.db.later import later
+from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.rows import row, rows
 from kilonova.store.api_tables import quota_classes, quota_usage, quotas, server_mappings
 
@@ -23,10 +24,10 @@ COUNTED = ("instances", "cores", "ram")
 _PROJECT = sa.bindparam("asks_project", type_=_M.project_id.type)
 _USER = sa.bindparam("asks_user", type_=_M.user_id.type)
 _GONE = (_M.uuid == sa.bindparam("gone"), _M.counted.is_(sa.true()))
-_COUNTING = sa.select(_M.project_id, _M.cores, _M.ram).where(*_GONE)
-_DISCOUNT = server_mappings.update().where(*_GONE).values(counted=False)
+_COUNTING = Prepared(sa.select(_M.project_id, _M.cores, _M.ram).where(*_GONE))
+_DISCOUNT = Prepared(server_mappings.update().where(*_GONE).values(counted=False))
 _ADD = server_mappings.insert()
-_GIVE_BACK = (
+_GIVE_BACK = Prepared(
     quota_usage.update()
     .where(_U.project_id == _PROJECT)
     .values(
@@ -86,15 +87,15 @@ def _guarded_add(connection: Connection, demand: Demand, *, summed: bool) -> boo
             values[f"default_{name}"] = limit if limit >= 0 else _NO_LIMIT
     if not (demand.unlimited or demand.final):
         values["asks_user"] = demand.user_id
-    return bool(connection.execute(_addition_of(demand, summed=summed), values).rowcount)
+    return bool(_addition_of(demand, summed=summed).change(connection, values))
 
 
-def _addition_of(demand: Demand, *, summed: bool) -> Any:
+def _addition_of(demand: Demand, *, summed: bool) -> Prepared:
     return _addition(guarded=not demand.unlimited, summed=summed and not demand.final, final=demand.final)
 
 
 @functools.cache
-def _addition(*, guarded: bool, summed: bool, final: bool) -> Any:
+def _addition(*, guarded: bool, summed: bool, final: bool) -> Prepared:
     """The statement, put together once: that takes longer than running it.
 
     A user's own limit needs the sum over the user's servers, which is true only while the project's row is locked:
@@ -114,7 +115,7 @@ def _addition(*, guarded: bool, summed: bool, final: bool) -> Any:
         counted = sa.or_(*(_Q.resource == _literal(name) for name in COUNTED))
         own = (_Q.project_id == _PROJECT, _Q.user_id == _USER, counted)
         conditions.append(~sa.select(_Q.hard_limit).where(*own).exists())
-    return quota_usage.update().where(*conditions).values(**changes)
+    return Prepared(quota_usage.update().where(*conditions).values(**changes))
 
 
 def _limit(name: str, default: Any) -> Any:
@@ -190,10 +191,10 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]], *, last: bool
 
 def release(connection: Connection, uuid: str) -> None:
     """The server is gone: its usage is given back, once, however often this is called."""
-    found = row(connection, _COUNTING, {"gone": uuid})
-    if found is not None and connection.execute(_DISCOUNT, {"gone": uuid}).rowcount:
+    found = _COUNTING.one(connection, {"gone": uuid})
+    if found is not None and _DISCOUNT.change(connection, {"gone": uuid}):
         given = {"asks_project": found["project_id"], "given_cores": found["cores"], "given_ram": found["ram"]}
-        connection.execute(_GIVE_BACK, given)
+        _GIVE_BACK.change(connection, given)
 
 
 def count_again(connection: Connection, uuid: str, demand: Demand) -> bool:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from kilonova.kit.db.later import later
+from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.rows import Row, prefixed, row, rows, settings
 from kilonova.kit.db.types import holds
 from kilonova.store.cell_tables import (
@@ -30,9 +31,10 @@ NARROW = (_C.uuid, _C.revision, _C.host)
 """Enough to tell whether a document made from the row is still true."""
 BRIEF = (_C.uuid, _C.name)
 _INSERT = servers.insert()
-_ONE = sa.select(servers).where(_C.uuid == sa.bindparam("wanted"))
-_ONE_LIVING = _ONE.where(_C.deleted == 0)
-_REVISION = sa.select(_C.revision).where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
+_NAMED = sa.select(servers).where(_C.uuid == sa.bindparam("wanted"))
+_ONE = Prepared(_NAMED)
+_ONE_LIVING = Prepared(_NAMED.where(_C.deleted == 0))
+_REVISION = Prepared(sa.select(_C.revision).where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0))
 _S = services.c
 _WITH_SERVICE = (
     sa.select(
@@ -46,13 +48,15 @@ _WITH_SERVICE = (
     .where(_C.uuid == sa.bindparam("wanted"))
 )
 _LIVING_WITH_SERVICE = _WITH_SERVICE.where(_C.deleted == 0)
-_OUTLINE = _LIVING_WITH_SERVICE.with_only_columns(
-    *(_C[name] for name in ("uuid", "revision", "host", "project_id", "user_id", "hints")),
-    *(column for column in _LIVING_WITH_SERVICE.selected_columns if column.name.startswith("service_")),
-    maintain_column_froms=True,
+_OUTLINE = Prepared(
+    _LIVING_WITH_SERVICE.with_only_columns(
+        *(_C[name] for name in ("uuid", "revision", "host", "project_id", "user_id", "hints")),
+        *(column for column in _LIVING_WITH_SERVICE.selected_columns if column.name.startswith("service_")),
+        maintain_column_froms=True,
+    )
 )
 _MOMENT = sa.bindparam("moment", type_=_C.updated_at.type)
-_MARK_DELETED = (
+_MARK_DELETED = Prepared(
     servers.update()
     .where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
     .values(
@@ -86,12 +90,12 @@ def insert(connection: Connection, rows: Sequence[Row], *, last: bool = False) -
 
 def get(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
     """A server by UUID; deleted ones only when asked for."""
-    return row(connection, _ONE if deleted else _ONE_LIVING, {"wanted": uuid})
+    return (_ONE if deleted else _ONE_LIVING).one(connection, {"wanted": uuid})
 
 
 def revision(connection: Connection, uuid: str) -> int | None:
     """Grows with every change of a living server's row."""
-    found: int | None = connection.scalar(_REVISION, {"wanted": uuid})
+    found: int | None = _REVISION.value(connection, {"wanted": uuid})
     return found
 
 
@@ -103,7 +107,7 @@ def get_with_service(connection: Connection, uuid: str, *, deleted: bool = False
 def outline(connection: Connection, uuid: str, *, deleted: bool = False) -> Row | None:
     """Whose a living server is, and what tells whether a document of it is still true."""
     del deleted
-    return row(connection, _OUTLINE, {"wanted": uuid})
+    return _OUTLINE.one(connection, {"wanted": uuid})
 
 
 def get_many(connection: Connection, uuids: Collection[str], columns: Sequence[Any] = ()) -> list[Row]:
@@ -113,10 +117,10 @@ def get_many(connection: Connection, uuids: Collection[str], columns: Sequence[A
 
 def update(connection: Connection, uuid: str, values: Row, *expected: Any) -> bool:
     """Change a living server if the ``expected`` conditions hold; False when they did not."""
-    statement = _change(tuple(values))
-    if expected:
-        statement = statement.where(*expected)
-    return bool(connection.execute(statement, {"wanted": uuid, **prefixed(values)}).rowcount)
+    parameters = {"wanted": uuid, **prefixed(values)}
+    if not expected:
+        return bool(_changing(tuple(values)).change(connection, parameters))
+    return bool(connection.execute(_change(tuple(values)).where(*expected), parameters).rowcount)
 
 
 @functools.cache
@@ -124,6 +128,11 @@ def _change(names: tuple[str, ...]) -> sa.Update:
     """The statement that sets these columns; there are as many as there are verbs."""
     living = servers.update().where(_C.uuid == sa.bindparam("wanted"), _C.deleted == 0)
     return living.values(**settings(_C, names), revision=_C.revision + 1)
+
+
+@functools.cache
+def _changing(names: tuple[str, ...]) -> Prepared:
+    return Prepared(_change(names))
 
 
 def idle() -> Any:
@@ -148,19 +157,20 @@ def begin_task(connection: Connection, seen: Row, task_state: str | None, now: s
     parameters = {"wanted": seen["uuid"], "seen_state": seen["vm_state"], **prefixed(changes)}
     if not idle_before:
         parameters["seen_task"] = seen["task_state"]
-    return bool(connection.execute(_beginning(tuple(changes), idle=idle_before), parameters).rowcount)
+    return bool(_beginning(tuple(changes), idle=idle_before).change(connection, parameters))
 
 
 @functools.cache
-def _beginning(names: tuple[str, ...], *, idle: bool) -> sa.Update:
+def _beginning(names: tuple[str, ...], *, idle: bool) -> Prepared:
     """``_change`` while the states are those that were seen."""
     task = _C.task_state.is_(None) if idle else _C.task_state == sa.bindparam("seen_task", type_=_C.task_state.type)
-    return _change(names).where(_C.vm_state == sa.bindparam("seen_state", type_=_C.vm_state.type), task)
+    seen = _C.vm_state == sa.bindparam("seen_state", type_=_C.vm_state.type)
+    return Prepared(_change(names).where(seen, task))
 
 
 def mark_deleted(connection: Connection, uuid: str, now: str) -> None:
     """The server is gone; its row stays readable until it is purged."""
-    connection.execute(_MARK_DELETED, {"wanted": uuid, "moment": now})
+    _MARK_DELETED.change(connection, {"wanted": uuid, "moment": now})
 
 
 def on_host(connection: Connection, host: str) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Scripts and what waits for a COMMIT: whole or not at all, and what later statements do afterwards."""
+"""What goes to the driver past SQLAlchemy: prepared statements, scripts, and what waits for a COMMIT."""
 
 import secrets
 import threading
@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from tests.contract.store.conftest import Databases
 
-from kilonova.kit.db.engine import Database, DatabaseBusy
+from kilonova.kit.db.engine import Database, DatabaseBusy, DatabaseUnavailable
 from kilonova.kit.db.later import later
+from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.script import NEW_ID, Line, Script, Unmet
 
 META = sa.MetaData()
@@ -102,6 +103,55 @@ def test_last_writes_go_with_the_commit(shop: Database) -> None:
     assert state(shop) == (1, [("a", None), ("b", None)])
     with shop.read() as connection:
         assert set(connection.scalars(sa.select(ORDERS.c.paid))) == {False}
+
+
+def test_prepared_statements_are_what_sqlalchemy_would_do(shop: Database) -> None:
+    named = sa.select(ORDERS.c.id.label("key"), ORDERS.c.name, ORDERS.c.paid, sa.literal("%s 50%").label("text"))
+    one = Prepared(named.where(ORDERS.c.name == sa.bindparam("wanted")))
+    every = Prepared(named.where(ORDERS.c.paid == sa.bindparam("paid_for", type_=sa.Boolean)).order_by(ORDERS.c.id))
+    count = Prepared(sa.select(sa.func.count()).select_from(ORDERS).where(ORDERS.c.id > sa.bindparam("over", 0)))
+    pay = Prepared(
+        sa.update(ORDERS)
+        .where(ORDERS.c.name != sa.bindparam("but"), ORDERS.c.paid.is_(sa.false()))
+        .values(paid=True, name=sa.bindparam("rename"))
+    )
+    with shop.write() as connection:
+        connection.execute(sa.insert(ORDERS), [{"id": number, "name": name} for number, name in enumerate("abc", 1)])
+        assert pay.change(connection, {"but": "nobody", "rename": None}) == 3
+        connection.execute(sa.update(ORDERS).where(ORDERS.c.id < 3).values(paid=False))
+        assert pay.change(connection, {"but": "nobody", "rename": None}) == 0  # NULL is neither
+        connection.execute(sa.update(ORDERS).values(name=sa.cast(ORDERS.c.id, sa.String(20))))
+        assert pay.change(connection, {"but": "1", "rename": "b"}) == 1
+    with shop.statements.watch() as seen, shop.read() as connection:
+        expected = {"key": 1, "name": "1", "paid": False, "text": "%s 50%"}
+        assert one.one(connection, {"wanted": "1"}) == expected
+        assert one.one(connection, {"wanted": "z"}) is None
+        assert every.all(connection, {"paid_for": False}) == [expected]
+        assert [row["name"] for row in every.all(connection, {"paid_for": True})] == ["b", "3"]
+        assert (count.value(connection, {}), count.value(connection, {"over": 2})) == (3, 1)
+        assert one.value(connection, {"wanted": "z"}) is None
+    assert len(seen) == 7
+    with pytest.raises(IntegrityError), shop.write() as connection:
+        pay.change(connection, {"but": "3", "rename": "b"})
+    with pytest.raises(DatabaseUnavailable):  # and the next one is well again
+        lose(shop, one)
+    with shop.read() as connection:
+        assert one.one(connection, {"wanted": "b"}) is not None
+
+
+def lose(database: Database, statement: Prepared) -> None:
+    """Have the server close a connection, then use it."""
+    if database.dialect == "sqlite":
+        raise DatabaseUnavailable(reason="a file has no connections to lose")
+    own, end = {
+        "mysql": ("SELECT CONNECTION_ID()", "KILL {}"),
+        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+    }[database.dialect]
+    with database.read() as connection:
+        number = connection.exec_driver_sql(own).scalar_one()
+        with database.engine.connect() as other:
+            other.exec_driver_sql(end.format(number))
+        statement.one(connection, {"wanted": "b"})
 
 
 def test_writers_race(shop: Database) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from kilonova.kit import metrics
 from kilonova.kit.db.later import send_with_commit
+from kilonova.kit.db.prepared import SENT
 from kilonova.kit.db.script import Script
 from kilonova.kit.errors import Conflict, Invalid, Unavailable
 from kilonova.kit.options import opt
@@ -96,11 +97,13 @@ class Database:
             raise DatabaseUnavailable(reason="option 'connection' is not set")
         try:
             self.url = make_url(_preferred_driver(options.connection))
-            self.engine = _engine(self.url, options)
+            self.engine = _engine(self.url, options).execution_options(**{SENT: self._sent})
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise BadConnection(reason=str(error)) from error
         self.dialect: str = self.engine.dialect.name
-        self._reader = self.engine if self.dialect == "sqlite" else _engine(self.url, options, reading=True)
+        self._reader = self.engine
+        if self.dialect != "sqlite":
+            self._reader = _engine(self.url, options, reading=True).execution_options(**{SENT: self._sent})
         self._word = str(self.url.database or "memory").rpartition("/")[2]
         if metrics.METRICS.on:
             self._count_for_metrics()

@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
+
+from kilonova.kit.db.prepared import wrapped
 
 NEW_ID = sa.bindparam("new_id", type_=sa.BigInteger)
 """In a later line: the key that the first line's INSERT made."""
@@ -69,7 +70,7 @@ class Script:
                 pooled.rollback()
             if error.args and error.args[0] == _CHECK_FAILED:
                 raise Unmet from error
-            raise _wrapped(connection, text, error) from error
+            raise wrapped(connection, text, error) from error
         finally:
             cursor.close()
 
@@ -84,11 +85,3 @@ class Script:
         text = "; ".join([*parts, "COMMIT"])
         self._text = text.replace(f"%({NEW_ID.key})s", "LAST_INSERT_ID()")
         return self._text
-
-
-def _wrapped(connection: Connection, text: str, error: Exception) -> BaseException:
-    """The error as SQLAlchemy would raise it."""
-    dialect = connection.dialect
-    return DBAPIError.instance(
-        text, None, error, dialect.loaded_dbapi.Error, connection_invalidated=connection.invalidated, dialect=dialect
-    )
