@@ -287,6 +287,7 @@ def main() -> int:
     )
     parser.add_argument("--keep", type=Path, help="directory for configurations and logs, kept")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
     measure = Measure(given.minutes, given.servers, given.pause)
     outcomes = []
     with contextlib.ExitStack() as stack:

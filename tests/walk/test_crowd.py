@@ -12,7 +12,7 @@ from deployment.held import COMPUTE, seed
 from deployment.services import Deployment
 from deployment.stack import Stack
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 HOSTS = ("alpha", "beta", "gamma", "delta")
 
 

@@ -21,7 +21,7 @@ from deployment.client import until
 from deployment.services import BIN
 from deployment.stack import ROOT
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 SLOW = 3.0
 
 
@@ -104,11 +104,12 @@ class Program:
     def __init__(self, site: Site, words: list[str], **environment: str) -> None:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.listener.bind(str(site.directory / f"notify-{time.monotonic_ns()}"))
-        self.listener.settimeout(30)
+        self.listener.settimeout(120)
         self.log = site.directory / "log"
         told = {"NOTIFY_SOCKET": self.listener.getsockname(), "WATCHDOG_USEC": "1500000"}
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(words, stderr=log, stdout=log, env={**os.environ, **told, **environment})
+            own = {**os.environ, **told, **environment}
+            self.process = subprocess.Popen(words, stderr=log, stdout=log, env=own, start_new_session=True)
 
     def told(self, words: bytes) -> None:
         """Wait until it says so."""
@@ -129,9 +130,9 @@ def running(site: Site, *words: str, **environment: str) -> Iterator[Program]:
     try:
         yield found
     finally:
-        if found.process.poll() is None:
-            found.process.kill()
-            found.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(found.process.pid, signal.SIGKILL)  # its workers would keep the ports
+        found.process.wait()
         found.listener.close()
 
 

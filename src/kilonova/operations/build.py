@@ -247,6 +247,8 @@ def _started(  # what the host is told, put together from the three steps before
         with work.cell.database.write() as connection:
             host_rows.build_succeeded(connection, host, placed["node"])
     nics, state = ports.let_run(work, with_ports, nics, state, attempt)
+    if work.resumed and nics:  # a request that was given up for lost may have made ports after all
+        work.step(_numbered("strays", attempt), lambda: ports.release_others(work, [nic["port_id"] for nic in nics]))
     return Outcome(
         vm_state=states.ACTIVE,
         values={

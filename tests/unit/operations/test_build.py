@@ -1,10 +1,16 @@
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from tests.unit.operations.conftest import Bench, Maker
 
+from kilonova.clients.neutron.api import Row
+from kilonova.clients.neutron.facts import NetworkRequest
+from kilonova.clients.neutron.fake import FakeNetworkApi
+from kilonova.clients.neutron.neutron import ApiNeutron
 from kilonova.hypervisor.contracts import HypervisorUnavailable
 from kilonova.kit import codec
+from kilonova.kit.context import Context
 from kilonova.kit.errors import Conflict, Unavailable
 from kilonova.kit.rpc.contract import unwrap, wrap_error
 from kilonova.operations import build
@@ -132,3 +138,32 @@ def test_the_request_is_what_the_server_asked_for(bench: Bench, claimed: Maker) 
     request = bench.chooser.requests[0]
     assert (request.flavor.vcpus, request.flavor.memory_mb, request.availability_zone) == (1, 128, "az1")
     assert (request.requested_host, request.forced, request.image.properties) == ("one", True, {"hw_x": "1"})
+
+
+class LosesOneAnswer(FakeNetworkApi):
+    """The first port is made late: after the request was given up, and made again."""
+
+    late: list[Any] | None = None
+
+    def create(self, resource: str, rows: Sequence[Mapping[str, Any]], context: Context | None = None) -> list[Row]:
+        if resource == "ports" and self.late is None:
+            self.late = list(rows)
+            raise Unavailable("no answer")
+        if resource == "ports" and self.late:
+            super().create(resource, self.late, context)
+            self.late = []
+        return super().create(resource, rows, context)
+
+
+def test_a_port_whose_making_went_unanswered_does_not_stay_beside_the_next_one(bench: Bench, claimed: Maker) -> None:
+    api = LosesOneAnswer()
+    (network,) = api.create("networks", [{"name": "n", "project_id": "project"}])
+    api.create("subnets", [{"network_id": network["id"], "cidr": "10.0.0.0/24", "ip_version": 4}])
+    bench.with_tools(networks=ApiNeutron(api))
+    work = claimed(networks=codec.text([codec.pack(NetworkRequest(network_id=network["id"]))]))
+    with pytest.raises(Unavailable, match="no answer"):
+        build.run(work, Build())
+    outcome = build.run(bench.work(work.id), Build())
+    kept = [entry["port_id"] for entry in codec.loads(outcome.values["network_info"])]
+    assert [row["id"] for row in api.rows("ports", [("device_id", "s1")])] == kept
+    assert len(kept) == 1

@@ -34,6 +34,8 @@ _CLIMBS = re.compile(r"/\.\.?(?:/|$)")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 60.0
+_ONCE_SECONDS = 300.0
+"""For a call that must not be repeated: who gives up on it cannot know whether the neighbour is still at it."""
 _ENDPOINT_SECONDS = 300.0
 _UNAUTHORIZED = 401
 _ERRORS_FROM = 300
@@ -108,7 +110,6 @@ class Neighbour:
         self._clock = clock or SystemClock()
         self._session = sessions.session(options)
         self._sessions = sessions
-        self._timeout = (options.timeout or _CONNECT_SECONDS, options.timeout or _READ_SECONDS)
         self._lock = threading.Lock()
         self._location: Location | None = None
         self._located = 0.0
@@ -256,8 +257,10 @@ class Neighbour:
         prepared.url = place.url + quote(request.path) + ("?" + urlencode(request.query) if request.query else "")
         prepared.hooks = {}
         prepared.headers, prepared.body = self._headers_and_body(request)  # type: ignore[assignment]  # a file is fine too
+        patient = _READ_SECONDS if request.method in _IDEMPOTENT else _ONCE_SECONDS
+        timeout = (self._options.timeout or _CONNECT_SECONDS, self._options.timeout or patient)
         return place.transport.send(
-            prepared, stream=True, timeout=self._timeout, verify=place.verify, cert=place.cert, proxies=place.proxies
+            prepared, stream=True, timeout=timeout, verify=place.verify, cert=place.cert, proxies=place.proxies
         )
 
     def _headers_and_body(self, request: Request) -> tuple[CaseInsensitiveDict[str], bytes | BinaryIO | None]:
