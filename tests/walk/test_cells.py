@@ -60,7 +60,7 @@ class TwoCells(Deployment):
 
 @pytest.fixture(scope="module")
 def cells(core: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoCells]:
-    made = TwoCells(tmp_path_factory.mktemp("cells"), core)
+    made = TwoCells(tmp_path_factory.mktemp("cells"), core, settings={"quota": {"instances": -1, "cores": -1}})
     try:
         made.prepare()
         made.begin()

@@ -36,7 +36,8 @@ class Crowd:
             return api.call(method, path, body)
 
     def limit(self, instances: int) -> None:
-        self.ask("PUT", f"/os-quota-sets/{self.project}", {"quota_set": {"instances": instances, "cores": 1000}})
+        limits = {"instances": instances, "cores": 1000, "server_group_members": 1000}
+        self.ask("PUT", f"/os-quota-sets/{self.project}", {"quota_set": limits})
 
     def create(self, count: int, **more: Any) -> Counter[int]:
         """So many requests at the same moment; status → how often."""

@@ -63,7 +63,7 @@ def test_contention_without_end_is_told(databases: Databases) -> None:
 
     with pytest.raises(DatabaseBusy, match="always"):
         databases.cell.transact(work)
-    assert len(tries) == 24
+    assert len(tries) == 40
 
 
 def test_a_read_sees_what_was_committed_meanwhile(databases: Databases) -> None:

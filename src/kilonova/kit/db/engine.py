@@ -45,8 +45,8 @@ _AWAY_CODES = {1040, 1044, 1045, 1047, 1049, 1053, 1158, 1159, 1160, 1161, 1203,
 _AWAY_CODES |= {2013, 2026, 2055}
 """MySQL's for: too many connections, access denied, a cluster's node that is not in step (1047), no such database,
 shutting down, connection killed, lost or refused."""
-_ATTEMPTS = 24
-"""Some four seconds in all: one of fifty creates for one project gave up after half of that on a busy machine."""
+_ATTEMPTS = 40
+"""Some seven seconds in all: one of fifty creates for one project gave up after four on a very busy machine."""
 _STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
