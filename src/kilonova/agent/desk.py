@@ -87,6 +87,7 @@ class Desk:
             "detach_nic": lambda a: driver.detach_nic(a["uuid"], a["mac"]),
             "rebuild": lambda a: driver.rebuild(_spec(a), keep_ephemeral=a["keep_ephemeral"], progress=say),
             "rescue": lambda a: driver.rescue(_spec(a), codec.unpack(a["image"], contracts.ImageFacts), say),
+            "rescue_image": lambda _a: driver.rescue_image(),
             "unrescue": lambda a: driver.unrescue(_spec(a)),
             "diagnostics": lambda a: driver.diagnostics(a["uuid"]),
             "inject_nmi": lambda a: driver.inject_nmi(a["uuid"]),

@@ -26,6 +26,7 @@ class AgentOptions:
     initial_cpu_allocation_ratio: float = opt(4.0, "VCPU overcommit of a new host", min=0.0)
     initial_ram_allocation_ratio: float = opt(1.0, "memory overcommit of a new host", min=0.0)
     initial_disk_allocation_ratio: float = opt(1.0, "disk overcommit of a new host", min=0.0)
+    resize_confirm_window: int = opt(0, "seconds after which a resize that came here is confirmed; 0: never", min=0)
     instance_usage_audit: bool = opt(False, "have told at the end of each period which servers existed in it")
     instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
     volume_usage_poll_interval: int = opt(0, "seconds between looks at the use of volumes; 0: never", min=0)

@@ -135,6 +135,10 @@ class Reporter:
         """Have the usage of the last period that is over told, if it was not yet."""
         self._ask("host.audit", {"period": self._options.instance_usage_audit_period})
 
+    def resizes(self) -> None:
+        """Have the resizes that came here and that nobody confirmed in time confirmed."""
+        self._ask("host.resizes", {"window": self._options.resize_confirm_window})
+
     def volumes(self, leaving: tuple[str, str] | None = None) -> None:
         """Say what running guests do with their volumes; of ``leaving`` (guest, volume) alone, for the last time."""
         found = []

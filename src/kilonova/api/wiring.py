@@ -46,6 +46,7 @@ class ComputeOptions:
     my_ip: str = opt("127.0.0.1", "this host's address")
     default_flavor: str | None = opt(None, "id of a default flavor")
     network_allocate_retries: int = opt(0, "attempts to allocate networks again", min=0)
+    allow_resize_to_same_host: bool = opt(False, "a resize may stay on its host")
     instance_usage_audit_period: str = opt("month", "hour, day, month or year, with @offset if wanted")
     max_local_block_devices: int = opt(3, "local disks allowed per server, -1 no limit, 0 volumes only", min=-1)
     max_concurrent_snapshots: int = opt(5, "snapshots at once per host", min=0)

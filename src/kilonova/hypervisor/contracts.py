@@ -495,6 +495,9 @@ class Rescue(Protocol):
         the rescue disk comes besides. Raises GuestMissing, InvalidImage, HypervisorFailed.
         """
 
+    def rescue_image(self) -> str | None:
+        """Id of the image for guests whose users choose none (``rescue_image_id``); None: their own."""
+
     def unrescue(self, spec: GuestSpec) -> GuestState:
         """Running from its own disks again, the rescue disk gone. Raises GuestMissing, HypervisorFailed."""
 

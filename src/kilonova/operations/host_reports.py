@@ -11,6 +11,7 @@ from kilonova.domain.power import PowerState
 from kilonova.kit import codec
 from kilonova.kit.clock import stamp
 from kilonova.operations import usage
+from kilonova.operations.auto_confirm import confirm_overdue
 from kilonova.operations.work import Row, Tools
 from kilonova.store import hosts as host_rows
 from kilonova.store import moves, servers
@@ -44,6 +45,7 @@ class HostReports:
             "host.nodes": self.nodes,
             "host.guests": self.guests,
             "host.migration": self.migration,
+            "host.resizes": self.resizes,
             "host.audit": self.audit,
             "host.volumes": self.volumes,
         }
@@ -70,6 +72,10 @@ class HostReports:
     def _made(self, service: Row) -> None:
         if self._tools.announcer is not None:
             self._tools.announcer.service_made(service)
+
+    def resizes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Resizes that came to the host and waited for ``window`` seconds are confirmed; answers how many."""
+        return {"confirmed": confirm_overdue(self._tools, self._cell, payload["host"], payload["window"])}
 
     def audit(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The host wants the usage of the last ``period`` to be told, if it was not yet."""

@@ -20,8 +20,6 @@ class ConductorOptions:
     block_device_allocate_retries_interval: int = opt(3, "seconds between those polls", min=0)
     default_availability_zone: str = opt("nova", "zone of hosts that are in no aggregate with one")
     executor_thread_pool_size: int = opt(64, "operations worked on at once", min=1)
-    allow_resize_to_same_host: bool = opt(False, "a resize may stay on its host")
-    resize_confirm_window: int = opt(0, "seconds after which a finished resize is confirmed; 0 never", min=0)
     dhcp_domain: str = opt("novalocal", "domain of host names in metadata", deprecated_group="api")
     purge_deleted_after: int = opt(0, "seconds that deleted servers stay readable; 0 keeps them")
     reclaim_instance_interval: int = opt(0, "seconds a deleted server can be restored; 0: deleted at once")

@@ -27,6 +27,8 @@ class Resize:
     """Columns of the server by its new flavor; empty: the flavor stays."""
     host: str | None = None
     """Where the caller wants it."""
+    may_stay: bool = False
+    """On its host (``allow_resize_to_same_host``)."""
 
 
 def run(work: Work, command: Resize) -> Outcome:
@@ -36,7 +38,8 @@ def run(work: Work, command: Resize) -> Outcome:
     move.begin()
     work.step("check", lambda: _check_disks(move.server, after))
     work.step("quota", lambda: move.recount(_larger(move.server, after)), undo=move.count_back)
-    placed = move.place(after, "resize_migrating", requested_host=command.host, ignore_hosts=_ruled_out(move, command))
+    ignored = frozenset() if command.may_stay else frozenset({move.source})
+    placed = move.place(after, "resize_migrating", requested_host=command.host, ignore_hosts=ignored)
     _bring_disks(work, move, placed)
     move.bring_volumes(placed["host"])
     nics = move.rebind(placed, {**command.columns, "task_state": "resize_finish"})
@@ -74,12 +77,6 @@ def _bring_disks(work: Work, move: Move, placed: Row) -> None:
         move.note(status="post-migrating")
 
     work.step("disks", give, host=move.source, announce=True, save=lambda _nothing: {"task_state": "resize_migrated"})
-
-
-def _ruled_out(move: Move, command: Resize) -> frozenset[str]:
-    """A resize may stay on its host where the operator allows it; a migration that stayed would be none."""
-    stays = bool(command.columns) and move.work.tools.options.allow_resize_to_same_host
-    return frozenset() if stays else frozenset({move.source})
 
 
 def _larger(old: Row, new: Row) -> Row:

@@ -23,7 +23,7 @@ from kilonova.services import program
 from kilonova.services.process import ProcessOptions, bus_of, neighbours, notices_of
 
 LOG = logging.getLogger(__name__)
-_AUDIT_SECONDS = 60.0
+_MINUTE = 60.0
 
 
 def driver_of(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
@@ -102,7 +102,9 @@ class ComputeHost:
         ]
         if options.instance_usage_audit:
             last_completed(options.instance_usage_audit_period, SystemClock().now())  # a bad one is told at start
-            self._loops.append(Loop("audit", _AUDIT_SECONDS, self.reporter.audit))
+            self._loops.append(Loop("audit", _MINUTE, self.reporter.audit))
+        if options.resize_confirm_window:
+            self._loops.append(Loop("resizes", _MINUTE, self.reporter.resizes))
         if options.volume_usage_poll_interval:
             self._loops.append(Loop("volumes", float(options.volume_usage_poll_interval), self.reporter.volumes))
         if options.sync_power_state_interval >= 0:

@@ -21,7 +21,6 @@ from kilonova.operations import shelve, soft_delete, vendor_data
 from kilonova.operations.accepting import Acceptor
 from kilonova.operations.actions import VERBS
 from kilonova.operations.announcing import Announcer
-from kilonova.operations.auto_confirm import confirm_overdue
 from kilonova.operations.caching import cache_images
 from kilonova.operations.host_reports import HostReports
 from kilonova.operations.hosts import Hosts
@@ -115,7 +114,6 @@ class Conductor:
             Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
             Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
             Loop("shelf", options.offload_interval, lambda: shelve.offload_due(tools, self._acceptor)),
-            Loop("resizes", 60.0, lambda: confirm_overdue(tools, self._acceptor)),
         ]
 
     def start(self) -> None:

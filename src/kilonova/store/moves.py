@@ -116,8 +116,8 @@ def evacuated_from(connection: Connection, host: str) -> list[Row]:
     return rows(connection, query)
 
 
-def unconfirmed(connection: Connection, before: str) -> list[Row]:
-    """Servers whose move was finished before a moment and waits for a confirmation."""
+def unconfirmed(connection: Connection, host: str, before: str) -> list[Row]:
+    """Servers of a host whose move was finished before a moment and waits for a confirmation."""
     joined = servers.join(migrations, servers.c.uuid == _M.server_uuid)
     query = (
         sa.select(servers)
@@ -125,6 +125,7 @@ def unconfirmed(connection: Connection, before: str) -> list[Row]:
         .where(
             _M.status == "finished",
             _M.updated_at < before,
+            servers.c.host == host,
             servers.c.vm_state == "resized",
             servers.c.task_state.is_(None),
             servers.c.deleted == 0,

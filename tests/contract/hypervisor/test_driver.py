@@ -234,6 +234,7 @@ def test_rebuild_makes_a_guest_that_is_missing(world: World) -> None:
 
 def test_rescue_and_back(world: World) -> None:
     spec = made(world)
+    assert world.driver.rescue_image() is None
     for _ in range(2):
         assert world.driver.rescue(spec, image_of(spec), quiet).power is PowerState.RUNNING
     for _ in range(2):

@@ -423,17 +423,35 @@ def test_rescue_boots_the_other_disk_and_leaves_its_own(libvirt_world: World, li
     assert not list(libvirt_world.folder.glob("*/*.rescue"))
 
 
-@pytest.mark.parametrize("properties", [{"hw_rescue_bus": "virtio"}, {"hw_rescue_device": "cdrom"}])
+@pytest.mark.parametrize(
+    "properties", [{"hw_rescue_bus": "virtio"}, {"hw_rescue_device": "cdrom"}, {"hw_rescue_device": "floppy"}]
+)
 def test_a_stable_rescue_moves_no_disk(libvirt_world: World, libvirtd: Libvirtd, properties: dict[str, str]) -> None:
     driver, spec = libvirt_world.driver, libvirt_world.spec(ephemeral_gb=1)
     driver.create(spec, quiet)
     driver.rescue(spec, replace(rescue_image(libvirt_world), properties=properties), quiet)
     assert disks(libvirtd, spec)[:2] == [("vda", "disk"), ("vdb", "disk.eph0")]
     assert "disk.rescue" in {name for _dev, name in disks(libvirtd, spec)}
-    if "hw_rescue_bus" in properties:  # a boot sector of a disk is none of a CD
+    if properties != {"hw_rescue_device": "cdrom"}:  # a boot sector of a disk is none of a CD
         assert eventually(lambda: b"rescued now" in driver.output(spec.uuid, 1000))
     driver.destroy(spec.uuid)
     assert not left_over(libvirt_world)
+
+
+def test_a_host_has_a_rescue_image_and_a_kernel_for_it(libvirt_world: World) -> None:
+    driver, spec = libvirt_world.driver, libvirt_world.spec()
+    driver.create(spec, quiet)
+    assert driver.rescue_image() is None
+    rescue, kernel = rescue_image(libvirt_world), str(uuid.uuid4())
+    libvirt_world.shelf.put(kernel, b"kernel")
+    own = replace(driver.options.libvirt, rescue_image_id=rescue.id, rescue_kernel_id=kernel)
+    driver.options = replace(driver.options, libvirt=own)
+    assert driver.rescue_image() == rescue.id
+    with contextlib.suppress(HypervisorFailed):  # nobody boots that kernel
+        driver.rescue(spec, replace(rescue, properties={"kernel_id": str(uuid.uuid4())}), quiet)
+    assert (libvirt_world.folder / spec.uuid / "kernel.rescue").read_bytes() == b"kernel"
+    with pytest.raises(InvalidImage, match="hw_rescue_device"):
+        driver.rescue(spec, replace(rescue, properties={"hw_rescue_device": "lun"}), quiet)
 
 
 def test_a_rebuild_makes_new_disks_and_keeps_an_ephemeral_one_if_wanted(libvirt_world: World) -> None:

@@ -66,8 +66,8 @@ def test_what_is_under_way(databases: Databases) -> None:
         assert moves.kept_for(connection, "h2", ["s", "t", "u"]) == {"s", "t"}
         assert moves.kept_for(connection, "h2", []) == set()
         assert [m["uuid"] for m in moves.evacuated_from(connection, "h1")] == ["m3"]
-        assert [s["uuid"] for s in moves.unconfirmed(connection, LATER)] == ["s"]
-        assert moves.unconfirmed(connection, NOW) == []
+        assert [s["uuid"] for s in moves.unconfirmed(connection, "h2", LATER)] == ["s"]
+        assert moves.unconfirmed(connection, "h2", NOW) == moves.unconfirmed(connection, "h1", LATER) == []
         moves.update(connection, "m1", {"status": "confirmed", "updated_at": MUCH_LATER})
         record = moves.get(connection, "m1")
         assert record is not None

@@ -1,6 +1,7 @@
 """The actions that leave a server on its host, or take it off it and back: over HTTP, down to the fake driver."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,43 @@ def test_rescue(cloud: Cloud) -> None:
     assert len(act(cloud, uuid, "rescue", status=200).json["adminPass"]) == 12
     cloud.until(uuid, "RESCUE")
     assert [name for name, _events in events(cloud, uuid)] == ["rescue", "unrescue", "rescue", "create"]
+    act(cloud, uuid, "unrescue")
+    cloud.until(uuid, "ACTIVE")
+    driver: Any = cloud.hosts[str(host_of(cloud, uuid))].driver
+    for configured, chosen in ((image(cloud), None), (image(cloud), image(cloud))):
+        driver.own_rescue_image = configured
+        act(cloud, uuid, "rescue", {"rescue_image_ref": chosen} if chosen else None, status=200)
+        cloud.until(uuid, "RESCUE")
+        assert driver.rescued_from(uuid) == (chosen or configured)
+        act(cloud, uuid, "unrescue")
+        cloud.until(uuid, "ACTIVE")
+    driver.own_rescue_image = None
     missing = {"rescue_image_ref": "00000000-0000-0000-0000-000000000000"}
     act(cloud, _lasting(cloud), "rescue", missing, status=400)
     cloud.call("DELETE", f"/servers/{uuid}")
     cloud.until_gone(uuid)
+
+
+def test_a_resize_may_stay_on_its_host_where_that_is_allowed(cloud: Cloud) -> None:
+    cloud.flavor("larger", ident="larger", vcpus=2)
+    allowed = replace(cloud.compute, compute=replace(cloud.compute.compute, allow_resize_to_same_host=True))
+    before, uuid = cloud.compute, cloud.boot("stays")["id"]
+    there = host_of(cloud, uuid)
+    (service,) = [
+        s
+        for s in cloud.call("GET", "/os-services?binary=nova-compute", token=ADMIN).json["services"]
+        if s["host"] != there
+    ]
+    cloud.call("PUT", f"/os-services/{service['id']}", {"status": "disabled"}, token=ADMIN)
+    act(cloud, uuid, "resize", {"flavorRef": "larger"})
+    rests(cloud, uuid)
+    assert cloud.show(uuid).json["server"]["flavor"]["vcpus"] == 1
+    cloud.use(allowed)
+    act(cloud, uuid, "resize", {"flavorRef": "larger"})
+    cloud.until(uuid, "VERIFY_RESIZE")
+    assert host_of(cloud, uuid) == there
+    cloud.use(before)
+    cloud.call("PUT", f"/os-services/{service['id']}", {"status": "enabled"}, token=ADMIN)
 
 
 def test_shelve_frees_the_host_and_unshelve_finds_another(cloud: Cloud) -> None:

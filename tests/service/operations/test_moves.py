@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import falcon.testing
@@ -14,7 +13,6 @@ from tests.service.operations.test_hosts_lost import find, lose
 
 from kilonova.clients.cinder.contract import VolumeNotUsable
 from kilonova.domain.power import PowerState
-from kilonova.operations.accepting import Acceptor
 from kilonova.operations.auto_confirm import confirm_overdue
 
 ADMIN = "admin:project"
@@ -221,13 +219,14 @@ def test_a_resized_server_is_deleted_with_what_its_source_keeps(site: Site, serv
 def test_an_overdue_resize_is_confirmed_by_itself(site: Site, server: str) -> None:
     moved(site, server, "resize", {"flavorRef": "2"})
     tools = site.new_conductor(Fuse()).tools
-    tools = replace(tools, options=replace(tools.options, resize_confirm_window=60))
-    acceptor = Acceptor(clock=site.clock, bell=lambda _cell, _operations: None)
-    assert confirm_overdue(tools, acceptor) == 0
+    (cell,) = tools.store.working
+    there = server_row(site.world(), server)["host"]
+    assert confirm_overdue(tools, cell, there, 60) == 0
     site.clock.skip(61)
     for host in site.hosts.values():
         host.reporter.alive()
-    assert confirm_overdue(tools, acceptor) == 1
+    assert confirm_overdue(tools, cell, "another", 60) == 0
+    assert confirm_overdue(tools, cell, there, 60) == 1
     site.until(server, "ACTIVE")
 
 

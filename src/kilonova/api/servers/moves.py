@@ -83,7 +83,8 @@ def resize(call: Call) -> None:
     columns = flavor_columns(flavor, local_root=bool(row["image_ref"]))
     _check_quota(call, row, columns)
     columns["disk_config"] = body.get("OS-DCF:diskConfig", row["disk_config"])
-    command = Resize(migration=str(uuids.uuid4()), columns=columns)
+    stays = call.app.compute.allow_resize_to_same_host
+    command = Resize(migration=str(uuids.uuid4()), columns=columns, may_stay=stays)
     values = {
         "kind": kinds.RESIZE,
         "old_flavor": _flavor_numbers(call, row["flavor_id"]),

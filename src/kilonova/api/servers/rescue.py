@@ -26,7 +26,7 @@ def rescue(call: Call) -> Any:
     found = image.usable(call, _image_id(row, body))
     if not row["image_ref"] and not (call.at_least(87) and _is_stable(found)):
         raise Invalid(f"Instance {row['uuid']} cannot be rescued: Cannot rescue a volume-backed instance")
-    command = Rescue(admin_pass=password, image=found)
+    command = Rescue(admin_pass=password, image=found, chosen="rescue_image_ref" in body)
     finding.acceptor(call).accept(call.context, cell, row, "rescue", command)
     return {"adminPass": password} if call.app.api.enable_instance_password else {}
 

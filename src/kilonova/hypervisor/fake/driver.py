@@ -56,6 +56,8 @@ class FakeDriver(FakeMoves):
     """Implements ``contracts.Driver``; safe for many threads."""
 
     _tell: Callable[[str], None] | None = None
+    own_rescue_image: str | None = None
+    """As ``[libvirt] rescue_image_id`` is for libvirt."""
 
     def close(self) -> None:
         """Close the state file and the screen."""
@@ -276,6 +278,13 @@ class FakeDriver(FakeMoves):
         progress("starting the guest from the rescue disk")
         with self._lock(spec.uuid):
             return self._keep(replace(record, power=PowerState.RUNNING, boots=record.boots + 1, rescue_image=image.id))
+
+    def rescue_image(self) -> str | None:
+        return self.own_rescue_image
+
+    def rescued_from(self, uuid: str) -> str | None:
+        """The image a guest is rescued from, for those who check."""
+        return self._need("rescued_from", uuid).rescue_image
 
     def unrescue(self, spec: GuestSpec) -> GuestState:
         record = self._need("unrescue", spec.uuid)

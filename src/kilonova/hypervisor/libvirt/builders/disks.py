@@ -7,7 +7,7 @@ from kilonova.hypervisor.libvirt.builders.plan import DiskFile, Plan
 from kilonova.hypervisor.libvirt.builders.volumes import dev_of, volume_disk
 from kilonova.hypervisor.libvirt.xml import domain as xml
 
-_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd"}
+_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "ide": "hd", "fdc": "fd"}
 
 
 class _Names:
@@ -57,8 +57,9 @@ def _bus(plan: Plan, file: DiskFile, usual: str) -> str:
     if file.role == "config":
         return _cdrom_bus(plan)
     if file.role == "rescue" and plan.rescue:
-        cdrom = plan.rescue.properties.get("hw_rescue_device") == "cdrom"
-        return plan.rescue.properties.get("hw_rescue_bus", _cdrom_bus(plan) if cdrom else usual)
+        by_device = {"cdrom": _cdrom_bus(plan), "floppy": "fdc"}
+        device = plan.rescue.properties.get("hw_rescue_device", "disk")
+        return plan.rescue.properties.get("hw_rescue_bus", by_device.get(device, usual))
     return usual
 
 
