@@ -28,11 +28,12 @@ if [ "$mark" = walked ]; then echo "GUEST MARK found"; else
   echo walked | dd of=/dev/vda bs=1M seek=900 conv=notrunc 2>/dev/null; sync; echo "GUEST MARK new"
 fi
 n=0; old=
+# Beside the rest: the guest looks after new NICs only when this has ended.
 while sleep 1; do
   n=$((n+1)); now=$(ls /sys/block | grep -E '^(vd|sd)' | tr '\\n' ' ')
   [ "$now" = "$old" ] || echo "GUEST DISKS $now"
   old=$now; echo "GUEST TICK $n"
-done
+done &
 """
 PUBLIC = "172.24.4."
 COMPUTE = "http://127.0.0.1:8774/v2.1"
