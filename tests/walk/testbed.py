@@ -18,7 +18,7 @@ from deployment.client import until
 from deployment.guide import here
 from deployment.services import write_options
 from deployment.stack import ROOT
-from tests.walk.site import GUIDE_BLOCKS, Site, say
+from tests.walk.site import GUIDE_BLOCKS, READY_SECONDS, Site, say
 
 SCRIPT = ROOT.parent / "shared" / "testbed" / "two-hosts"
 HOSTS = ("compute1", "compute2")
@@ -119,8 +119,8 @@ class Testbed:
             words = [sys.executable, "-m", "kilonova.services.compute", "--config-file", str(self._file(host))]
             self.call("spawn", host, "nova-compute", *words)
         for host in hosts or HOSTS:
-            until(f"nova-compute on {host}", lambda: "nova-compute is up" in self.log(host), 60, pause=0.5)  # noqa: B023
-            until(f"{host} reports", lambda: self._up(host), 60, pause=1)  # noqa: B023  # called at once
+            until(f"nova-compute on {host}", lambda: "nova-compute is up" in self.log(host), READY_SECONDS, pause=0.5)  # noqa: B023
+            until(f"{host} reports", lambda: self._up(host), READY_SECONDS, pause=1)  # noqa: B023  # called at once
 
     def _up(self, host: str) -> bool:
         rows = self.site.api("GET", f"/os-services?host={host}")["services"]
