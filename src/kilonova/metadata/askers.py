@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kilonova.kit import codec
 from kilonova.kit.clock import Clock
 from kilonova.kit.errors import Forbidden, Invalid, NotFound
 from kilonova.kit.http.schema import is_uuid
@@ -54,6 +55,7 @@ class Askers:
         self._store = store
         self._service = options.service
         self._proxy = options.proxy
+        self._networks_of = options.networks_of
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, Asker]] = OrderedDict()
         self._lock = threading.Lock()
@@ -61,7 +63,8 @@ class Askers:
     def find(self, headers: Mapping[str, str], sender: str) -> Asker:
         """Raises HeaderMissing, HeaderRepeated, BadSignature, UnknownAsker."""
         if self._proxy.service_metadata_proxy:
-            return self._proxied(headers)
+            balanced = "X-METADATA-PROVIDER" in headers
+            return self._balanced(headers) if balanced else self._proxied(headers)
         if self._service.use_forwarded_for:
             sender = headers.get("X-FORWARDED-FOR", sender).split(",")[0].strip()
         return self._direct(sender)
@@ -70,11 +73,7 @@ class Askers:
         uuid, project, signature = (
             _single(headers, name) for name in ("X-Instance-ID", "X-Tenant-ID", "X-Instance-ID-Signature")
         )
-        secret = self._proxy.metadata_proxy_shared_secret.encode()
-        expected = hmac.new(secret, uuid.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), signature.encode()):
-            LOG.warning("Metadata of %s was asked for with a wrong signature", uuid)
-            raise BadSignature
+        self._demand_signed(uuid, signature)
         if not is_uuid(uuid):
             raise UnknownAsker
         asker = self._remembered(uuid, lambda: self._by_uuid(uuid))
@@ -83,11 +82,31 @@ class Askers:
             raise UnknownAsker
         return asker
 
+    def _balanced(self, headers: Mapping[str, str]) -> Asker:
+        """By a load balancer in front of some networks: the address of the guest is unique within those."""
+        provider = _single(headers, "X-Metadata-Provider")
+        if self._proxy.metadata_proxy_shared_secret:
+            self._demand_signed(provider, _single(headers, "X-Metadata-Provider-Signature"))
+        forwarded = headers.get("X-FORWARDED-FOR")
+        if not forwarded:
+            raise HeaderMissing(header="X-Forwarded-For")
+        address = _address(forwarded.split(",")[0].strip())
+
+        def look() -> Asker:
+            return self._by_address(address, set(self._networks_of(provider)))
+
+        return self._remembered(f"{provider} {address}", look)
+
+    def _demand_signed(self, what: str, signature: str) -> None:
+        """Raises BadSignature."""
+        secret = self._proxy.metadata_proxy_shared_secret.encode()
+        expected = hmac.new(secret, what.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            LOG.warning("Metadata of %s was asked for with a wrong signature", what)
+            raise BadSignature
+
     def _direct(self, sender: str) -> Asker:
-        try:
-            address = str(ipaddress.ip_address(sender))
-        except ValueError:
-            raise UnknownAsker from None
+        address = _address(sender)
         return self._remembered(address, lambda: self._by_address(address))
 
     def _by_uuid(self, uuid: str) -> Asker:
@@ -99,9 +118,10 @@ class Askers:
                 return cell, row
         raise UnknownAsker
 
-    def _by_address(self, address: str) -> Asker:
+    def _by_address(self, address: str, networks: set[str] | None = None) -> Asker:
+        """``networks``: only a server that has the address there. Raises UnknownAsker."""
         answers = self._store.ask(lambda connection: servers.with_address(connection, address)).whole()
-        found: list[Asker] = [(cell, row) for cell, rows in answers for row in rows]
+        found: list[Asker] = [(cell, row) for cell, rows in answers for row in rows if _has(row, address, networks)]
         if len(found) > 1:
             LOG.warning("Address %s has several servers; only the proxy can tell them apart", address)
         if len(found) != 1:
@@ -122,6 +142,20 @@ class Askers:
                 while len(self._kept) > _MOST_KEPT:
                     self._kept.popitem(last=False)
         return asker
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise UnknownAsker from None
+
+
+def _has(row: Mapping[str, Any], address: str, networks: set[str] | None) -> bool:
+    if networks is None:
+        return True
+    nics = [nic for nic in codec.loads(row["network_info"]) if nic["network_id"] in networks]
+    return any(fixed["address"] == address for nic in nics for fixed in nic["fixed_ips"])
 
 
 def _single(headers: Mapping[str, str], name: str) -> str:

@@ -1,12 +1,16 @@
 """Options of the metadata service."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from kilonova.clients.keystone.neighbours import neighbour
+from kilonova.clients.neutron.http import HttpNetworkApi
 from kilonova.domain.guest_data import GuestDataOptions
 from kilonova.kit.options import Configuration, opt
 from kilonova.kit.recent import Recent
+from kilonova.kit.sessions import Sessions
 from kilonova.operations import vendor_data
 
 
@@ -36,6 +40,8 @@ class MetadataOptions:
     service: ServiceOptions = field(default_factory=ServiceOptions)
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     guest: GuestDataOptions = field(default_factory=GuestDataOptions)
+    networks_of: Callable[[str], Collection[str]] = lambda _provider: ()
+    """Ids of the networks behind a load balancer (``advanced_service_providers`` of Neutron's subnets)."""
 
     @classmethod
     def of(cls, configuration: Configuration) -> "MetadataOptions":
@@ -45,4 +51,16 @@ class MetadataOptions:
         kept: Recent[Mapping[str, Any]] = Recent(float(service.metadata_cache_expiration))
         ask = guest.ask_vendor
         guest = replace(guest, ask_vendor=lambda row: kept.get(row["uuid"], lambda: ask(row)))
-        return cls(service, configuration.section(ProxyOptions), guest)
+        return cls(service, configuration.section(ProxyOptions), guest, _networks_of(configuration))
+
+
+def _networks_of(configuration: Configuration) -> Callable[[str], Collection[str]]:
+    @functools.cache
+    def neutron() -> HttpNetworkApi:
+        return HttpNetworkApi(neighbour(Sessions(configuration), "neutron"))
+
+    def ask(provider: str) -> Collection[str]:
+        query = [("advanced_service_providers", provider), ("fields", "network_id")]
+        return {row["network_id"] for row in neutron().rows("subnets", query)}
+
+    return ask

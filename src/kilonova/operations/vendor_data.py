@@ -66,7 +66,7 @@ def _facts(row: Row, domain: str) -> dict[str, Any]:
         "user-data": row["user_data"],
         "hostname": full_hostname(row, domain),
         "metadata": codec.loads(row["metadata"]),
-        "boot-roles": "",
+        "boot-roles": row["boot_roles"] or "",
     }
 
 

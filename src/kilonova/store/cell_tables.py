@@ -63,6 +63,8 @@ servers = sa.Table(
     sa.Column("access_ip_v6", word(39)),
     sa.Column("root_device_name", Name),
     sa.Column("disk_config", word(8), nullable=False, default="MANUAL"),
+    # Of who made it, comma separated.
+    sa.Column("boot_roles", LongText),
     sa.Column("locked_by", word(8)),
     sa.Column("locked_reason", LongText),
     sa.Column("created_at", Stamp, nullable=False),

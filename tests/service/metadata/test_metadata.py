@@ -202,3 +202,29 @@ def test_password_is_set_once(guest: Guest) -> None:
 
 def test_wrong_method_is_405(guest: Guest) -> None:
     assert guest.client().simulate_delete("/latest/meta-data", headers=guest.headers()).status_code == 405
+
+
+def test_a_load_balancer_says_for_whom_it_asks(guest: Guest) -> None:
+    (network,) = guest.cloud.network_api.rows("networks")
+    signed = hmac.new(SECRET.encode(), b"edge", hashlib.sha256).hexdigest()
+    whole = {
+        "X-Metadata-Provider": "edge",
+        "X-Forwarded-For": f"{guest.address}, 10.9.9.9",
+        "X-Metadata-Provider-Signature": signed,
+    }
+
+    def ask(*, behind: tuple[str, ...] = (network["id"],), **changes: str | None) -> int:
+        options = MetadataOptions(
+            proxy=ProxyOptions(service_metadata_proxy=True, metadata_proxy_shared_secret=SECRET),
+            networks_of=lambda provider: behind if provider == "edge" else (),
+        )
+        client = falcon.testing.TestClient(build(guest.cloud.store, options, guest.clock))
+        wanted = {**whole, **{name.replace("_", "-"): value for name, value in changes.items()}}
+        headers = {name: value for name, value in wanted.items() if value is not None}
+        return int(client.simulate_get("/openstack/latest/meta_data.json", headers=headers).status_code)
+
+    assert ask() == 200
+    assert ask(behind=("another",)) == 404
+    assert ask(X_Forwarded_For=None) == ask(X_Metadata_Provider_Signature=None) == 400
+    assert ask(X_Metadata_Provider_Signature="wrong") == ask(X_Metadata_Provider="other") == 403
+    assert ask(X_Forwarded_For="10.255.0.1") == ask(X_Forwarded_For="nonsense") == 404

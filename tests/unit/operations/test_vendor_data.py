@@ -43,6 +43,7 @@ ROW = {
     "hostname": "web",
     "image_ref": "i",
     "user_data": None,
+    "boot_roles": "member,reader",
     "metadata": '{"a": "b"}',
 }
 
@@ -62,7 +63,7 @@ def test_targets_are_told_of_the_server_and_answer() -> None:
         "user-data": None,
         "hostname": "web.example.org",
         "metadata": {"a": "b"},
-        "boot-roles": "",
+        "boot-roles": "member,reader",
     }
     assert asked.headers["X-AUTH-TOKEN"] == "ours"
 

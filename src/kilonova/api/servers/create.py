@@ -205,6 +205,7 @@ def _own_columns(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
         "access_ip_v6": body.get("accessIPv6"),
         "disk_config": body.get("OS-DCF:diskConfig", "MANUAL"),
         "root_device_name": None,
+        "boot_roles": ",".join(call.context.roles) or None,
         "progress": 0,
     }
 

@@ -77,7 +77,7 @@ def image_of(row: Any, name: str, properties: Mapping[str, str]) -> NewImage:
         "image_type": "snapshot",
         "base_image_ref": row["image_ref"],
         "user_id": row["user_id"],
-        "boot_roles": "",
+        "boot_roles": row["boot_roles"] or "",
         "owner_project_id": row["project_id"],
     }
     return NewImage(

@@ -77,6 +77,7 @@ def _servers_columns_1() -> list["sa.Column[Any]"]:
         sa.Column("access_ip_v6", types.word(39), nullable=True),
         sa.Column("root_device_name", types.Name, nullable=True),
         sa.Column("disk_config", types.word(8), nullable=False),
+        sa.Column("boot_roles", types.LongText, nullable=True),
         sa.Column("locked_by", types.word(8), nullable=True),
         sa.Column("locked_reason", types.JsonText, nullable=True),
         sa.Column("created_at", types.Stamp, nullable=False),
