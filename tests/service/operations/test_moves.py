@@ -334,7 +334,8 @@ def test_old_clients_wait_for_the_checks(site: Site, server: str) -> None:
     assert (result.status_code, "told to fail" in result.text) == (400, True)
     site.faults.clear()
     site.settle(server)
-    assert act(site, server, "os-migrateLive", body, version="2.1").status_code == 202
+    copying = {**body, "block_migration": True, "disk_over_commit": True}
+    assert act(site, server, "os-migrateLive", copying, version="2.1").status_code == 202
     site.settle(server)
     assert records(site, server)[0]["status"] == "completed"
 

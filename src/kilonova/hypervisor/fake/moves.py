@@ -6,7 +6,6 @@ from kilonova.domain.migration import Aborted
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import (
     Berth,
-    CannotMove,
     GuestMissing,
     GuestSpec,
     GuestState,
@@ -85,12 +84,10 @@ class FakeMoves(FakeGround):
     def check(self, spec: GuestSpec, berth: Berth, *, block: bool | None, over_commit: bool) -> LivePlan:
         del over_commit
         self._meet("check", spec.uuid, spec.display_name)
-        if block:
-            raise CannotMove(uuid=spec.uuid, host=berth.host, reason="there are no disks to copy on shared storage")
         found = self._record(spec.uuid)
         if found is None:
             raise GuestMissing(uuid=spec.uuid)
-        return LivePlan(berth=berth, block=False, paused=found.power is _PAUSED)
+        return LivePlan(berth=berth, block=bool(block), paused=found.power is _PAUSED)
 
     def prepare(self, spec: GuestSpec, token: str, plan: LivePlan, progress: Progress) -> None:
         del token, plan
