@@ -49,6 +49,8 @@ def run(work: Work, command: Resize) -> Outcome:
     move.use_volumes(volumes.complete_all)  # the source's attachments stay until the move is confirmed or reverted
     if move.ran:
         nics, state = ports.let_run(work, after, nics, state)
+    if _larger(move.server, after) != after:
+        work.step("counted", lambda: move.recount(after))
     move.note(status="finished")
     values = {"power_state": state["power"], "launched_at": work.now(), "fault": None, **network_columns(nics)}
     return Outcome(vm_state=states.RESIZED, values=values)
@@ -80,7 +82,7 @@ def _bring_disks(work: Work, move: Move, placed: Row) -> None:
 
 
 def _larger(old: Row, new: Row) -> Row:
-    """What counts until the move is confirmed: it may be reverted."""
+    """What counts on the way: it may fail."""
     return {**new, **{name: max(old[name], new[name]) for name in ("vcpus", "memory_mb")}}
 
 

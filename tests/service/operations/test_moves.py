@@ -16,6 +16,7 @@ from kilonova.domain.power import PowerState
 from kilonova.operations.auto_confirm import confirm_overdue
 
 ADMIN = "admin:project"
+QUOTA = "/os-quota-sets/project"
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,17 @@ def test_a_resize_is_reverted(site: Site, server: str) -> None:
     assert flavor(site, server) == "m1.tiny"
     assert records(site, server)[0]["status"] == "reverted"
     assert audit(site.world(), server, "active") == []
+    assert quota_errors(site.world()) == []
+
+
+def test_a_smaller_server_counts_for_less_at_once_and_needs_room_to_be_reverted(site: Site, server: str) -> None:
+    ram = server_row(site.world(), server)["memory_mb"]
+    moved(site, server, "resize", {"flavorRef": "3"})
+    assert quota_errors(site.world()) == []
+    site.call("PUT", QUOTA, {"quota_set": {"ram": ram - 1, "force": True}}, token=ADMIN)
+    assert act(site, server, "revertResize").status_code == 403
+    site.call("DELETE", QUOTA, token=ADMIN)
+    moved(site, server, "revertResize", status="ACTIVE")
     assert quota_errors(site.world()) == []
 
 

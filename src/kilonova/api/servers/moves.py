@@ -171,6 +171,8 @@ def _settle(call: Call, verb: str, status: str) -> None:
         found = moves.of_server(connection, row["uuid"], {"finished"})
     if not found:
         raise Invalid("Instance has not been resized.")
+    if verb == "revert_resize":
+        _check_quota(call, row, codec.loads(found[0]["before"]))
     ident, now = found[0]["uuid"], finding.now(call)
 
     def also(connection: Any, _seen: Row) -> None:
