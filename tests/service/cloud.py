@@ -70,6 +70,8 @@ class Cloud:
 
     listened = False
     """Whether notifications are recorded: they cost statements."""
+    limits: Any = None
+    """clients.keystone.limits, where the test has unified ones."""
 
     def __init__(self, directory: Path, **sections: dict[str, Any]) -> None:
         self.directory = directory
@@ -98,6 +100,7 @@ class Cloud:
         self.volumes = FakeCinder()
         self.shares = FakeManila()
         others = Neighbours(
+            limits=self.limits,
             images=self.images,
             networks=self.networks,
             resources=self.resources,
@@ -119,6 +122,7 @@ class Cloud:
             resources=self.resources,
             volumes=self.volumes,
             shares=self.shares,
+            limits=self.limits,
             notices=self.notices,
             placer=self.tools.chooser,
             hosts=Hosts(self.bus, Liveness(self.store, self.tools.clock, 60)),

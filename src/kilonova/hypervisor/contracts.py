@@ -172,7 +172,8 @@ class GuestSpec:
     memory_mb: int
     root_gb: int
     """0 means the image's own size."""
-    ephemeral_gb: int = 0
+    ephemerals_gb: tuple[int, ...] = ()
+    """Local disks that start empty, one by one."""
     swap_mb: int = 0
     extra_specs: Mapping[str, str] = field(default_factory=dict)
     image: ImageFacts | None = None

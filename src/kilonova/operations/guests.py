@@ -32,8 +32,8 @@ def specification(work: Work, server: Row, *, admin_pass: str | None = None, hel
         vcpus=flavor["vcpus"],
         memory_mb=flavor["ram"],
         root_gb=flavor["disk"],
-        ephemeral_gb=sum(d.volume_size or flavor["ephemeral"] for d in devices if d.is_ephemeral)
-        or flavor["ephemeral"],
+        ephemerals_gb=tuple(d.volume_size or flavor["ephemeral"] for d in devices if d.is_ephemeral)
+        or ((flavor["ephemeral"],) if flavor["ephemeral"] else ()),
         swap_mb=sum(d.volume_size or flavor["swap"] for d in devices if d.is_swap) or flavor["swap"],
         extra_specs=flavor.get("extra_specs", {}),
         image=image_facts(image),

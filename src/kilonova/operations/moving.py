@@ -144,14 +144,15 @@ class Move:
         self.work.tools.chooser.move_back(self.work.uuid, self.uuid)
 
     def recount(self, to: Row, *, sketch: bool = False) -> None:
-        """Let the server count for what ``to`` says, and be sketched so. Raises OverLimit."""
+        """Let the server count for what ``to`` says, and be sketched so. Raises OverLimit, Unavailable."""
         quota = self.work.tools.quota
+        if quota.unified:
+            quota = quota.with_unified(self.work.tools.limits.of(to["project_id"]))
         wanted = {"cores": to["vcpus"], "ram": to["memory_mb"]}
 
         def write(connection: Any) -> None:
-            # Keystone's limits were looked at when this was accepted; here nobody may ask it.
-            limits = None if quota.unlimited or quota.unified else quota.limits()
-            if not server_mappings.recount(connection, self.work.uuid, wanted, limits):
+            limits = None if quota.unlimited else quota.limits()
+            if not server_mappings.recount(connection, self.work.uuid, wanted, limits, final=quota.unified):
                 more = {
                     "instances": 0,
                     "cores": max(0, to["vcpus"] - self.server["vcpus"]),

@@ -36,7 +36,7 @@ def run(work: Work, command: Rebuild) -> Outcome:
         server = _with_image(work, server, command.image)
     with_volumes = command.reimage is not None
     if command.reimage is not None:
-        _write_root_volume(work, host, command.reimage)
+        _write_root_volume(work, host, command)
     arguments = {
         "spec": specification(work, server, admin_pass=command.admin_pass),
         "keep_ephemeral": command.preserve_ephemeral,
@@ -72,10 +72,11 @@ def _with_image(work: Work, server: Row, image: Mapping[str, Any]) -> Row:
     return changed
 
 
-def _write_root_volume(work: Work, host: str, image_id: str) -> None:
+def _write_root_volume(work: Work, host: str, command: Rebuild) -> None:
     """The volume service writes the image, while no host has the volumes."""
-    destroy = {"uuid": work.uuid}
-    work.step("guest", lambda: work.tools.hosts.ask(host, "destroy", destroy, operation=work.id), host=host)
+    image_id, keep = str(command.reimage), command.preserve_ephemeral
+    call, arguments = ("stop", {"uuid": work.uuid, "timeout": 0}) if keep else ("destroy", {"uuid": work.uuid})
+    work.step("guest", lambda: work.tools.hosts.ask(host, call, arguments, operation=work.id), host=host)
     work.step("disconnected", lambda: volumes.disconnect_all(work))
     work.step("reimaged", lambda: volumes.reimage_root(work, image_id), announce=True)
     work.step("connected", lambda: volumes.connect_all(work, host))

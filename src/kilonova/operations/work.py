@@ -85,6 +85,8 @@ class Tools:
     """operations.options.ConductorOptions."""
     precache_concurrency: int = 1
     """Hosts that fetch an image ahead of use at the same time."""
+    limits: Any = None
+    """clients.keystone.limits, where limits are unified."""
     quota: QuotaOptions = field(default_factory=QuotaOptions)
     doorbell: Doorbell = field(default_factory=Doorbell)
     announcer: Any = None

@@ -76,6 +76,7 @@ def tools_of(
         metadata=vendor_data.guest_options(configuration, options.dhcp_domain),
         options=options,
         precache_concurrency=configuration.section(PrecacheOptions).precache_concurrency,
+        limits=others.limits,
         quota=configuration.section(QuotaOptions),
         **extra,
     )

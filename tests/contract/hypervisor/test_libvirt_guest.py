@@ -138,7 +138,7 @@ def test_its_screen_answers_as_vnc(libvirt_world: World, libvirtd: Libvirtd) -> 
 
 
 def test_all_its_disks_are_there_and_go_with_it(libvirt_world: World, libvirtd: Libvirtd) -> None:
-    spec = libvirt_world.spec(ephemeral_gb=1, swap_mb=16)
+    spec = libvirt_world.spec(ephemerals_gb=(1,), swap_mb=16)
     libvirt_world.driver.create(spec, quiet)
     shown = virsh(libvirtd, "domblklist", "--details", spec.uuid)
     rows = [line.split() for line in shown.splitlines()]
@@ -427,7 +427,7 @@ def test_rescue_boots_the_other_disk_and_leaves_its_own(libvirt_world: World, li
     "properties", [{"hw_rescue_bus": "virtio"}, {"hw_rescue_device": "cdrom"}, {"hw_rescue_device": "floppy"}]
 )
 def test_a_stable_rescue_moves_no_disk(libvirt_world: World, libvirtd: Libvirtd, properties: dict[str, str]) -> None:
-    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemeral_gb=1)
+    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemerals_gb=(1,))
     driver.create(spec, quiet)
     driver.rescue(spec, replace(rescue_image(libvirt_world), properties=properties), quiet)
     assert disks(libvirtd, spec)[:2] == [("vda", "disk"), ("vdb", "disk.eph0")]
@@ -455,9 +455,10 @@ def test_a_host_has_a_rescue_image_and_a_kernel_for_it(libvirt_world: World) -> 
 
 
 def test_a_rebuild_makes_new_disks_and_keeps_an_ephemeral_one_if_wanted(libvirt_world: World) -> None:
-    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemeral_gb=1)
+    driver, spec = libvirt_world.driver, libvirt_world.spec(ephemerals_gb=(1, 2))
     driver.create(spec, quiet)
     folder = libvirt_world.folder / spec.uuid
+    assert (folder / "disk.eph1").stat().st_size == 2 << 30
     kept = (folder / "disk.eph0").stat().st_ino
     anew = replace(spec, image=rescue_image(libvirt_world))
     driver.rebuild(anew, keep_ephemeral=True, progress=quiet)

@@ -151,6 +151,21 @@ def test_rescue(cloud: Cloud) -> None:
     cloud.until_gone(uuid)
 
 
+def test_several_ephemeral_disks_and_a_root_volume_that_is_rebuilt_beside_them(cloud: Cloud) -> None:
+    cloud.flavor("roomy", ident="roomy", **{"OS-FLV-EXT-DATA:ephemeral": 3})
+    root = {"source_type": "image", "uuid": cloud.image.id, "destination_type": "volume", "volume_size": 1}
+    local = {"source_type": "blank", "destination_type": "local", "boot_index": -1, "guest_format": "ext4"}
+    devices = [{**root, "boot_index": 0}, {**local, "volume_size": 2}, {**local, "volume_size": 1}]
+    uuid = cloud.boot("roomy", flavorRef="roomy", imageRef="", block_device_mapping_v2=devices)["id"]
+    driver: Any = cloud.hosts[str(host_of(cloud, uuid))].driver
+    assert driver.ephemerals(uuid) == (2, 1)
+    driver.faults.fail("destroy")
+    act(cloud, uuid, "rebuild", {"imageRef": image(cloud), "preserve_ephemeral": True})
+    rests(cloud, uuid)
+    driver.faults.clear()
+    assert cloud.until(uuid, "ACTIVE")["OS-EXT-STS:power_state"] == 1
+
+
 def test_a_resize_may_stay_on_its_host_where_that_is_allowed(cloud: Cloud) -> None:
     cloud.flavor("larger", ident="larger", vcpus=2)
     allowed = replace(cloud.compute, compute=replace(cloud.compute.compute, allow_resize_to_same_host=True))

@@ -271,6 +271,10 @@ class FakeDriver(FakeMoves):
         """What is plugged into a guest, for those who check."""
         return self._need("macs", uuid).macs
 
+    def ephemerals(self, uuid: str) -> tuple[int, ...]:
+        """GiB of the local disks of a guest that started empty, for those who check."""
+        return self._need("ephemerals", uuid).ephemerals
+
     # Rescue, and what happens inside
 
     def rescue(self, spec: GuestSpec, image: ImageFacts, progress: Progress) -> GuestState:

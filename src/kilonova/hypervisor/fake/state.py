@@ -36,6 +36,8 @@ class Record:
     """Of its NICs, in the order they were plugged."""
     shares: tuple[str, ...] = ()
     """Tags of those that it can mount."""
+    ephemerals: tuple[int, ...] = ()
+    """GiB of its local disks that started empty."""
     rescue_image: str | None = None
     move: str = ""
     """The move that brought it here."""
@@ -56,10 +58,13 @@ class Record:
             node=node,
             vcpus=spec.vcpus,
             memory_mb=spec.memory_mb,
-            disk_gb=(0 if spec.boots_from_volume else spec.root_gb) + spec.ephemeral_gb + -(-spec.swap_mb // 1024),
+            disk_gb=(0 if spec.boots_from_volume else spec.root_gb)
+            + sum(spec.ephemerals_gb)
+            + -(-spec.swap_mb // 1024),
             power=PowerState.PAUSED if spec.held else PowerState.RUNNING,
             volumes={volume.volume_id: 0 for volume in spec.volumes},
             macs=tuple(nic.mac for nic in spec.nics),
+            ephemerals=spec.ephemerals_gb,
         )
 
     def guest(self) -> GuestState:

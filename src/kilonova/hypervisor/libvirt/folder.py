@@ -1,6 +1,7 @@
 """A guest's own directory, ``<instances_path>/<uuid>``: what is in it and how it is made."""
 
 import contextlib
+import itertools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +28,14 @@ class GuestFolder:
     def root(self) -> Path:
         return self.path / "disk"
 
+    def ephemeral(self, number: int) -> Path:
+        return self.path / f"disk.eph{number}"
+
     @property
-    def ephemeral(self) -> Path:
-        return self.path / "disk.eph0"
+    def ephemerals(self) -> tuple[Path, ...]:
+        """Those that exist, in the guest's order."""
+        there = itertools.takewhile(Path.exists, map(self.ephemeral, itertools.count()))
+        return tuple(there)
 
     @property
     def swap(self) -> Path:
@@ -66,7 +72,8 @@ class GuestFolder:
     def disks(self, rescue: ImageFacts | None = None) -> tuple[DiskFile, ...]:
         """The disks that exist, in the guest's order: a rescue disk comes first, or last of the disks if stable."""
         found = []
-        for role, path in (("root", self.root), ("ephemeral", self.ephemeral), ("swap", self.swap)):
+        extra = [("ephemeral", path) for path in self.ephemerals]
+        for role, path in (("root", self.root), *extra, ("swap", self.swap)):
             if path.exists():
                 found.append(DiskFile(path=path, format=self.format(path), role=role))
         if rescue is not None:
@@ -162,7 +169,8 @@ class Storage:
 
     def fit(self, folder: GuestFolder, spec: GuestSpec) -> None:
         """Make disks that came from elsewhere what ``spec`` wants; none gets smaller."""
-        for path, gib in ((folder.root, spec.root_gb), (folder.ephemeral, spec.ephemeral_gb)):
+        ephemerals = zip(folder.ephemerals, spec.ephemerals_gb, strict=False)
+        for path, gib in ((folder.root, spec.root_gb), *ephemerals):
             fmt = folder.format(path)
             if path.exists() and gib * _GIB > self._tool.info(path, fmt).virtual_size:
                 self._tool.grow(path, fmt, gib * _GIB)
@@ -186,10 +194,10 @@ class Storage:
         return self._fill(folder, spec, progress)
 
     def remake(self, spec: GuestSpec, *, keep_ephemeral: bool, progress: Progress) -> GuestFolder:
-        """The disks of a guest that is off, anew; its log stays, and its ephemeral disk if that is wanted."""
+        """The disks of a guest that is off, anew; its log stays, and its ephemeral disks if that is wanted."""
         folder = self.folder(spec.uuid)
         old = [folder.root, folder.raw_marker, folder.swap, folder.kernel, folder.ramdisk]
-        for path in old if keep_ephemeral else [*old, folder.ephemeral]:
+        for path in old if keep_ephemeral else [*old, *folder.ephemerals]:
             path.unlink(missing_ok=True)
         folder.end_rescue()
         return self._fill(folder, spec, progress)
@@ -242,10 +250,12 @@ class Storage:
             self._tool.overlay(folder.root, cached.path, cached.format, size)
 
     def _extra(self, folder: GuestFolder, spec: GuestSpec) -> None:
-        if spec.ephemeral_gb and not folder.ephemeral.exists():
-            self._tool.blank(folder.ephemeral, "raw", spec.ephemeral_gb * _GIB)
-            kind = self._options.storage.default_ephemeral_format or "ext4"
-            self._tool.filesystem(folder.ephemeral, kind, "ephemeral0")
+        kind = self._options.storage.default_ephemeral_format or "ext4"
+        for number, gib in enumerate(spec.ephemerals_gb):
+            path = folder.ephemeral(number)
+            if not path.exists():
+                self._tool.blank(path, "raw", gib * _GIB)
+                self._tool.filesystem(path, kind, f"ephemeral{number}")
         if spec.swap_mb:
             self._tool.blank(folder.swap, "raw", spec.swap_mb * _MIB)
             self._tool.filesystem(folder.swap, "swap", "swap")

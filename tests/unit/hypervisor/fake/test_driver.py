@@ -21,7 +21,7 @@ def spec(display_name: str = "web", node: str | None = None) -> GuestSpec:
         vcpus=2,
         memory_mb=512,
         root_gb=10,
-        ephemeral_gb=5,
+        ephemerals_gb=(5,),
         swap_mb=1,
         node=node,
     )

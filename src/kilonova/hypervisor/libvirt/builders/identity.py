@@ -20,7 +20,7 @@ def _note(spec: GuestSpec) -> xml.GuestNote:
             vcpus=spec.vcpus,
             memory_mb=spec.memory_mb,
             root_gb=spec.root_gb,
-            ephemeral_gb=spec.ephemeral_gb,
+            ephemeral_gb=sum(spec.ephemerals_gb),
             swap_mb=spec.swap_mb,
         ),
         image=xml.ImageNote(id=spec.image.id) if spec.image and spec.image.id else None,

@@ -89,7 +89,7 @@ CASES = {
     "shares": plan(spec=spec(shares=(SHARE,))),
     "plain": plan(),
     "full": plan(
-        spec=spec(nics=(BRIDGED,), ephemeral_gb=1, swap_mb=64),
+        spec=spec(nics=(BRIDGED,), ephemerals_gb=(1,), swap_mb=64),
         options=options(virt_type="qemu", tb_cache_size=32),
         disks=EXTRA,
     ),
