@@ -12,12 +12,10 @@ from kilonova.scheduling.hosts import HostState
 from kilonova.scheduling.request import ServerRequest
 
 _SCOPE = "capabilities"
-_OTHERS = frozenset({"group_policy", "hide_hypervisor_id"})
-"""Unscoped extra specs that placement or the hypervisor reads."""
 
 
 class ComputeCapabilitiesFilter(HostFilter):
-    """Checks ``capabilities:NAME`` and unscoped extra specs; keys of other namespaces are not its business."""
+    """Checks ``capabilities:NAME``, and ``NAME`` where hosts have such a fact; other keys are not its business."""
 
     name: ClassVar[str] = "ComputeCapabilitiesFilter"
     user_words: ClassVar[str] = "lacks a capability the flavor asks for"
@@ -30,29 +28,30 @@ class ComputeCapabilitiesFilter(HostFilter):
 
     def prepared(self, request: ServerRequest, context: SelectionContext) -> Callable[[HostState], bool]:
         wanted = list(_wanted(request.flavor.extra_specs))
-        return lambda host: all(_meets(host, path, need) for path, need in wanted)
+        return lambda host: all(_meets(host, path, need, scoped=scoped) for path, need, scoped in wanted)
 
     def reason(self, host: HostState, request: ServerRequest, context: SelectionContext) -> str:
         unmet = [
             f"{':'.join(path)} is {_fact(host, path)!r}, wanted {need!r}"
-            for path, need in _wanted(request.flavor.extra_specs)
-            if not _meets(host, path, need)
+            for path, need, scoped in _wanted(request.flavor.extra_specs)
+            if not _meets(host, path, need, scoped=scoped)
         ]
         return "; ".join(unmet)
 
 
-def _wanted(extra_specs: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _wanted(extra_specs: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """Where the fact is, what it has to be, and whether it has to be there."""
     for key, need in extra_specs.items():
         path = tuple(key.split(":"))
         if path[0] == _SCOPE and len(path) > 1:
-            yield path[1:], need
-        elif len(path) == 1 and key not in _OTHERS:
-            yield path, need
+            yield path[1:], need, True
+        elif len(path) == 1:
+            yield path, need, False
 
 
-def _meets(host: HostState, path: tuple[str, ...], need: str) -> bool:
+def _meets(host: HostState, path: tuple[str, ...], need: str, *, scoped: bool) -> bool:
     fact = _fact(host, path)
-    return fact is not None and satisfies(fact, need)
+    return satisfies(fact, need) if fact is not None else not scoped
 
 
 def _fact(host: HostState, path: tuple[str, ...]) -> Any:
