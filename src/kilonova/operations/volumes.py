@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from kilonova.clients.cinder.contract import VolumeNotUsable
-from kilonova.clients.cinder.facts import NewVolume
+from kilonova.clients.cinder.facts import Attachment, NewVolume
 from kilonova.domain.block_device import BlockDevice
 from kilonova.kit.context import Context
 from kilonova.kit.errors import KilonovaError
@@ -161,11 +161,20 @@ def reserve(work: Work, device: BlockDevice) -> BlockDevice:
 def connect(work: Work, device: BlockDevice, connector: Mapping[str, Any]) -> BlockDevice:
     """The device as the host of ``connector`` reaches it."""
     with_place = {**connector, "mountpoint": device.device_name}
-    attachment = work.tools.volumes.connect(device.attachment_id, with_place)
+    return _connected(work, device, work.tools.volumes.connect(device.attachment_id, with_place))
+
+
+def _connect_beside(work: Work, device: BlockDevice, connector: Mapping[str, Any]) -> None:
+    """The device by a new attachment, while the one that it had stays."""
+    with_place = {**connector, "mountpoint": device.device_name}
+    _connected(work, device, work.tools.volumes.reserve(device.volume_id, work.uuid, with_place))
+
+
+def _connected(work: Work, device: BlockDevice, attachment: Attachment) -> BlockDevice:
     info = dict(attachment.connection_info)
     if work.tools.volumes.get(None, device.volume_id).multiattach:
         info["multiattach"] = True
-    return change(work, device, connection_info=info)
+    return change(work, device, attachment_id=attachment.id, connection_info=info)
 
 
 def connector_of(work: Work, host: str) -> dict[str, Any]:
@@ -243,12 +252,10 @@ def bring(work: Work, host: str, beside: Collection[str]) -> None:
     _release_but(work, beside)  # what a conductor that died has reserved
     connector = connector_of(work, host)
     for device in own(work):
-        there = device
         if device.attachment_id in beside:
-            fresh = work.tools.volumes.reserve(device.volume_id, work.uuid).id
-            there = change(work, device, attachment_id=fresh, connection_info=None)
-        if there.attachment_id is not None and there.connection_info is None:
-            connect(work, there, connector)
+            _connect_beside(work, device, connector)
+        elif device.attachment_id is not None and device.connection_info is None:
+            connect(work, device, connector)
 
 
 def take_back(work: Work, before: Mapping[str, Mapping[str, Any]]) -> None:

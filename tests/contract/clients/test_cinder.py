@@ -100,6 +100,22 @@ def test_the_way_of_an_attachment(cinder: Cinder) -> None:
         cinder.complete(reserved.id)
 
 
+def test_a_server_that_moves_has_two_attachments(cinder: Cinder) -> None:
+    ident = volume(cinder)
+    first = cinder.reserve(ident, SERVER)
+    cinder.connect(first.id, CONNECTOR)
+    cinder.complete(first.id)
+
+    second = cinder.reserve(ident, SERVER, {**CONNECTOR, "host": "elsewhere"})
+
+    assert second.connection_info["driver_volume_type"]
+    assert {a.id for a in cinder.attachments(SERVER)} == {first.id, second.id}
+    for each in (first, second):
+        assert cinder.release(each.id)
+    assert cinder.get(ALICE, ident).status == "available"
+    cinder.delete(ALICE, ident)
+
+
 def test_snapshots_make_volumes(cinder: Cinder) -> None:
     ident = volume(cinder)
 

@@ -86,8 +86,11 @@ class Cinder(Protocol):
 
     def attachment(self, attachment_id: str) -> Attachment: ...
 
-    def reserve(self, volume_id: str, server_id: str) -> Attachment:
-        """A new attachment: nobody else gets the volume now (but for multiattach). Raises VolumeNotUsable."""
+    def reserve(self, volume_id: str, server_id: str, connector: Mapping[str, Any] | None = None) -> Attachment:
+        """A new attachment: nobody else gets the volume now (but for multiattach). Raises VolumeNotUsable.
+
+        With a ``connector`` it is connected at once, which is the only way beside another connected one.
+        """
 
     def connect(self, attachment_id: str, connector: Mapping[str, Any]) -> Attachment:
         """Export the volume to the host of ``connector`` (with ``mountpoint``); gives the connection information."""

@@ -159,7 +159,7 @@ class FakeCinder:
             raise AttachmentNotFound(attachment_id=attachment_id)
         return found
 
-    def reserve(self, volume_id: str, server_id: str) -> Attachment:
+    def reserve(self, volume_id: str, server_id: str, connector: Mapping[str, Any] | None = None) -> Attachment:
         self.interfere("reserve", volume_id)
         with self._lock:
             volume = self.get(None, volume_id)
@@ -169,12 +169,22 @@ class FakeCinder:
                 raise VolumeNotUsable(reason=f"Volume {volume_id} is {volume.status}; it must be available.")
             found = Attachment(id=str(uuid.uuid4()), volume_id=volume_id, server_id=server_id, status="reserved")
             self._keep(found)
+        if connector is None:
             return found
+        self.interfere("connect", found.id)
+        return self._connected(found, connector)
 
     def connect(self, attachment_id: str, connector: Mapping[str, Any]) -> Attachment:
         self.interfere("connect", attachment_id)
         with self._lock:
             found = self.attachment(attachment_id)
+            others = [a for a in self._attachments.values() if a.volume_id == found.volume_id and a.id != found.id]
+            if any(a.connection_info for a in others) and not self._volumes[found.volume_id].multiattach:
+                raise VolumeNotUsable(reason=f"duplicate connectors detected on volume {found.volume_id}")
+            return self._connected(found, connector)
+
+    def _connected(self, found: Attachment, connector: Mapping[str, Any]) -> Attachment:
+        with self._lock:
             volume = self._volumes[found.volume_id]
             data = {"volume_id": volume.id, "host": connector["host"], "encrypted": volume.encrypted}
             info: dict[str, Any] = {"driver_volume_type": "fake", "data": data}

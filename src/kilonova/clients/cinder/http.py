@@ -94,8 +94,9 @@ class HttpCinder:
         missing = AttachmentNotFound(attachment_id=attachment_id)
         return attachment_of(self._one(f"/attachments/{attachment_id}", None, missing, _ATTACHMENTS)["attachment"])
 
-    def reserve(self, volume_id: str, server_id: str) -> Attachment:
-        body = {"attachment": {"volume_uuid": volume_id, "instance_uuid": server_id}}
+    def reserve(self, volume_id: str, server_id: str, connector: Mapping[str, Any] | None = None) -> Attachment:
+        wanted = {"volume_uuid": volume_id, "instance_uuid": server_id}
+        body = {"attachment": wanted if connector is None else {**wanted, "connector": dict(connector)}}
         try:
             answer = self._call("POST", "/attachments", None, body=body, version=_ATTACHMENTS)
         except RemoteNotFound as error:

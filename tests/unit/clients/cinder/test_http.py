@@ -82,6 +82,12 @@ def test_users_ask_in_their_project_and_the_service_vouches_for_itself() -> None
     assert service.json == {"attachment": {"connector": {"host": "h"}}}
 
 
+def test_an_attachment_beside_another_is_connected_at_once() -> None:
+    app = ScriptedApp(Told(200, {"attachment": ATTACHMENT}))
+    to(app).reserve("v1", "s1", {"host": "h"})
+    assert app.asked[0].json == {"attachment": {"volume_uuid": "v1", "instance_uuid": "s1", "connector": {"host": "h"}}}
+
+
 def test_only_what_is_wanted_is_asked_for() -> None:
     app = ScriptedApp(Told(202, {"volume": {**ROW, "status": "creating"}}))
 
