@@ -1,5 +1,6 @@
 """Flavors, key pairs, aggregates, groups and limits."""
 
+import random
 from typing import Any
 
 import pytest
@@ -249,3 +250,22 @@ def test_usage_that_was_given_back_is_taken_again_once(databases: Databases) -> 
         server_mappings.release(connection, "s")
         assert server_mappings.reserve(connection, demand)
         assert not server_mappings.count_again(connection, "s", demand), "another has taken its place"
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_reservation_goes_by_the_project_s_limits_then_the_class_s_then_the_defaults(
+    databases: Databases, seed: int
+) -> None:
+    some = random.Random(seed)  # the same cases each time
+    names = server_mappings.COUNTED
+    used, wanted, defaults = ({name: some.randint(-low, 5) for name in names} for low in (0, 0, 1))
+    own, classed = ({name: some.randint(-1, 8) for name in names if some.random() < share} for share in (0.7, 0.5))
+    limits = {**defaults, **classed, **own}
+    fits = all(limits[name] < 0 or used[name] + wanted[name] <= limits[name] for name in names)
+    with databases.api.write() as connection:
+        quotas.set_limits(connection, "p", own)
+        quotas.set_class_limits(connection, quotas.DEFAULT_CLASS, classed)
+        assert server_mappings.reserve(connection, server_mappings.Demand("p", "u", used, defaults, unlimited=True))
+        assert server_mappings.reserve(connection, server_mappings.Demand("p", "u", wanted, defaults)) is fits
+        added = {name: used[name] + wanted[name] for name in names}
+        assert server_mappings.usage(connection, "p") == (added if fits else used)
