@@ -6,8 +6,9 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from html import escape
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from kilonova.console import gate
+from kilonova.console.recording import Recording
 from kilonova.console.relay import Relay
 from kilonova.console.target import ConsoleTarget, Redeem, Refused
 from kilonova.kit.clock import Clock, SystemClock
@@ -63,6 +65,8 @@ class Terms:
     tls: ssl.SSLContext | None = None
     tls_only: bool = False
     enforce_expiry: bool = False
+    record: str | None = None
+    """Sessions are recorded in files whose names begin so."""
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -212,7 +216,15 @@ class ConsoleHandler(SimpleHTTPRequestHandler):
         except OSError as error:
             return f"the browser left: {error}"
         self.connection.settimeout(0)
-        return self.server.run(Relay(browser, guest, until=self._until(target)))
+        until = self._until(target)
+        if self.server.terms.record is None:
+            return self.server.run(Relay(browser, guest, until=until))
+        try:
+            recording = Recording.named(self.server.terms.record, f"{target.server}.{uuid.uuid4().hex[:8]}")
+        except OSError as error:  # an operator who wants records wants no session without
+            return f"it cannot be recorded: {error}"
+        with closing(recording):
+            return self.server.run(Relay(browser, guest, until=until, recording=recording))
 
     def _admitted(self) -> ConsoleTarget:
         terms = self.server.terms

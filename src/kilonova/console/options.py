@@ -15,6 +15,7 @@ class ListenerOptions:
     ssl_only: bool = opt(default=False, help_text="refuse connections without TLS")
     cert: str = opt("self.pem", "TLS certificate; TLS is offered when the file exists")
     key: str | None = opt(None, "TLS key; empty means it is in the certificate's file")
+    record: str | None = opt(None, "record sessions in files with this prefix: what is seen and typed, passwords too")
     web: str = opt("/usr/share/spice-html5", "directory of the console client's pages, where they are not Debian's")
 
     def pages(self, entry: str, usual: str) -> Path:

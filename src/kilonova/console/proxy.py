@@ -58,6 +58,7 @@ class ConsoleProxy:
             allowed_origins=tuple(options.console.allowed_origins),
             tls=tls_context(options.listener, options.console),
             tls_only=options.listener.ssl_only,
+            record=options.listener.record,
             enforce_expiry=options.session.enforce_session_timeout,
             clock=clock or SystemClock(),
         )

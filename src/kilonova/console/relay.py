@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
+from kilonova.console.recording import Recording
+
 _CHUNK = 65536
 _QUEUED = 1 << 20
 """Bytes waiting for the guest above which the browser is not read."""
@@ -37,11 +39,19 @@ class WebSocket(Protocol):
 class Relay:
     """One console session."""
 
-    def __init__(self, browser: WebSocket, guest: socket.socket, *, until: float | None = None) -> None:
+    def __init__(
+        self,
+        browser: WebSocket,
+        guest: socket.socket,
+        *,
+        until: float | None = None,
+        recording: Recording | None = None,
+    ) -> None:
         self._browser = browser
         self._guest = guest
         self._until = until
         """Monotonic time at which the session must end."""
+        self._recording = recording
         self._to_browser = b""
         self._to_guest = b""
         self._stopped = False
@@ -103,6 +113,8 @@ class Relay:
             if message is None:
                 return False
             self._to_guest += message
+            if self._recording is not None:
+                self._recording.from_browser(message)
             if not self._browser.pending():
                 return True
 
@@ -116,6 +128,8 @@ class Relay:
                 self._to_browser = self._guest.recv(_CHUNK)
                 if not self._to_browser:
                     return False
+                if self._recording is not None:
+                    self._recording.to_browser(self._to_browser)
                 self._send()
         except _LATER:
             return True

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from oslo_config import cfg
-from oslo_log import _options, log
+from oslo_log import _options, log  # public only as an entry point, which reads every installed distribution
 
 from kilonova.kit.options import BadConfiguration, Configuration
 from kilonova.kit.reload import on_reload

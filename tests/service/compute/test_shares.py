@@ -57,7 +57,9 @@ def test_a_share_comes_with_the_start_and_goes_with_its_detachment(cloud: Cloud)
     wait_for(lambda: statuses(cloud, server) == ["inactive"])
     assert cloud.shares.rules(share.id) == ["127.0.0.1"]
     path = f"/servers/{server}/shares/{share.id}"
-    assert cloud.call("GET", path).json["share"] == {"share_id": share.id, "status": "inactive", "tag": "data"}
+    shown = {"share_id": share.id, "status": "inactive", "tag": "data"}
+    assert cloud.call("GET", path).json == {"share": shown}
+    assert cloud.call("GET", f"/servers/{server}/shares").json == {"shares": [shown]}
     whole = cloud.call("GET", path, token=ADMIN).json["share"]
     assert (list(whole), whole["export_location"]) == (
         ["uuid", "share_id", "status", "export_location", "tag"],

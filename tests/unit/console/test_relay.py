@@ -4,9 +4,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from kilonova.console.recording import Recording
 from kilonova.console.relay import EXPIRED, NORMAL, Relay
 
 
@@ -86,6 +88,20 @@ def test_bytes_go_both_ways_until_the_browser_leaves(session: Session) -> None:
     assert session.user.recv(10) == b"picture"
     session.user.close()
     assert session.ended() == "Browser closed"
+
+
+def test_what_goes_both_ways_is_recorded_where_that_is_wanted(session: Session, tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "r")
+    session.begin(Relay(session.browser, session.guest_end, recording=recording))
+    session.user.sendall(b"key")
+    assert session.guest.recv(10) == b"key"
+    session.guest.sendall(b"picture")
+    assert session.user.recv(10) == b"picture"
+    session.user.close()
+    assert session.ended() == "Browser closed"
+    recording.close()
+    lines = (tmp_path / "r").read_text().splitlines()[1:]
+    assert [(line[:2], line[-6:]) for line in lines[:2]] == [('"}', '}key",'), ('"{', 'ture",')]
 
 
 def test_the_guest_ends_the_session_with_a_normal_close(session: Session) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-NAMES = ("configuration", "databases", "broker", "neighbours", "host", "clock", "certificates")
+NAMES = ("configuration", "databases", "broker", "neighbours", "host", "clock", "consoles", "certificates")
 ROLES = ("controller", "compute", "all")
 EPILOG = """\
 exit codes: 0 all is well; 1 there are warnings; 2 something does not work

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kilonova.cli.doctor import broker, certificates, clock, configuration, databases, host, neighbours
+from kilonova.cli.doctor import broker, certificates, clock, configuration, consoles, databases, host, neighbours
 from kilonova.cli.doctor.contract import Group
 
 GROUPS: Mapping[str, Group] = MappingProxyType(
@@ -14,6 +14,7 @@ GROUPS: Mapping[str, Group] = MappingProxyType(
         "neighbours": neighbours.look,
         "host": host.look,
         "clock": clock.look,
+        "consoles": consoles.look,
         "certificates": certificates.look,
     }
 )

@@ -51,7 +51,11 @@ def _taken(pooled: Any) -> Any:
 
 
 def send_with_commit(dialect: Any, sent: Any) -> None:
-    """Make a dialect of MySQL send what waits when a transaction ends; ``sent`` is told each statement."""
+    """Make a dialect of MySQL send what waits when a transaction ends; ``sent`` is told each statement.
+
+    In the dialect itself, for SQLAlchemy's ``commit`` event comes before a COMMIT of its own, a round trip more; and in
+    the instance, for there are two drivers' dialects, each chosen by URL.
+    """
     commit, rollback = dialect.do_commit, dialect.do_rollback
 
     def do_commit(pooled: Any) -> None:
