@@ -3,8 +3,8 @@
 import contextlib
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -45,6 +45,8 @@ class _Residents:
     counts: Mapping[str, int]
     places: Mapping[str, str]
     """Server → host."""
+    images: Mapping[str, Mapping[tuple[str, str], int]]
+    """Host → image property and value → how many servers have it."""
 
 
 class HostsSilent(Unavailable):
@@ -70,6 +72,8 @@ class Placer:
             f.name in _OF_COUNTS for f in chooser.filters
         )
         """Whether anybody asks how many servers a host has."""
+        self._images = bool(filters.image_props_weight_multiplier)
+        """Whether anybody asks what they are made of."""
         self._down_after = timedelta(seconds=down_after)
         self._default_zone = zone
         self._random = Random()  # noqa: S311  # spreads load, keeps no secret
@@ -288,7 +292,9 @@ class Placer:
 
         def look(connection: Any) -> tuple[list[Any], _Residents]:
             counts = servers.count_by_host(connection) if self._counts else {}
-            residents = _Residents(servers.busy_by_host(connection), counts, servers.hosts_of(connection, hinted))
+            images = _properties(servers.images_by_host(connection)) if self._images else {}
+            places = servers.hosts_of(connection, hinted)
+            residents = _Residents(servers.busy_by_host(connection), counts, places, images)
             return host_rows.nodes_by_uuid(connection, roots), residents
 
         states: list[HostState] = []
@@ -334,6 +340,7 @@ class Placer:
             cpu_info=facts["cpu_info"],
             metrics=facts.get("metrics", {}),
             num_io_ops=residents.busy.get(row["host"], 0),
+            image_props=residents.images.get(row["host"], {}),
             num_instances=residents.counts.get(row["host"], 0),
             server_uuids=frozenset(uuid for uuid, host in residents.places.items() if host == row["host"]),
             failed_builds=row["failed_builds"],
@@ -344,6 +351,15 @@ class Placer:
         if known is None or known[0] != row["facts"]:
             known = self._facts[row["uuid"]] = (row["facts"], codec.loads(row["facts"]))
         return known[1]
+
+
+def _properties(images: Iterable[tuple[str, str, int]]) -> dict[str, Counter[tuple[str, str]]]:
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    for host, image, number in images:
+        here = found.setdefault(host, Counter())
+        for name, value in codec.loads(image).get("properties", {}).items():
+            here[name, str(value)] += number
+    return found
 
 
 def zone_of(aggregates: Any, default: str) -> str:

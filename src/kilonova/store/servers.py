@@ -209,6 +209,13 @@ def count_by_host(connection: Connection) -> dict[str, int]:
     return {r[0]: r[1] for r in connection.execute(query)}
 
 
+def images_by_host(connection: Connection) -> list[tuple[str, str, int]]:
+    """Host, an image as rows keep it, and how many living servers there are made of it."""
+    here = (_C.deleted == 0, _C.host.is_not(None), _C.image.is_not(None))
+    query = sa.select(_C.host, sa.func.max(_C.image), sa.func.count()).where(*here).group_by(_C.host, _C.image_ref)
+    return [(r[0], r[1], r[2]) for r in connection.execute(query)]
+
+
 def purge(connection: Connection, uuids: Sequence[str]) -> None:
     """Forget servers and what hangs on them; their operations are ``operations.purge``'s."""
     for table in (server_passwords, block_devices, shares, migrations, volume_usage):

@@ -158,6 +158,7 @@ def test_nodes_are_given_to_other_hosts(databases: Databases) -> None:
             nodes.give(connection, "node", "nowhere")
         assert nodes.give(connection, "unknown", "g") is None
         assert servers.count_by_host(connection) == {"h": 1}
+        assert servers.images_by_host(connection) == []
         assert nodes.give(connection, "node", "g") == 1
         assert servers.count_by_host(connection) == {"g": 1}
         assert (nodes.uuid_of(connection, "g", "n"), nodes.uuid_of(connection, "h", "n")) == ("node", None)

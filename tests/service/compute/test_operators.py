@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.service.cloud import Cloud, running, wait_for
 
+from kilonova.clients.glance.facts import NewImage
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.store.cell_tables import servers
 
@@ -111,6 +113,23 @@ def test_usage_comes_in_pages_and_costs_as_much_as_one(cloud: Cloud) -> None:
     assert len(found) == len(set(found)) == 300
     ask(cloud, "GET", f"{path}&marker={MISSING}", 400)
     assert "tenant_usages_links" not in ask(cloud, "GET", path, 200, version="2.39")
+
+
+def test_hosts_tell_what_their_servers_are_made_of(tmp_path: Path) -> None:
+    weighers = {"image_props_weight_multiplier": 100.0}
+    with running(tmp_path, "host1", "host2", filter_scheduler=weighers) as made:
+        made.flavor()
+        facts: dict[str, Any] = {"disk_format": "qcow2", "container_format": "bare", "visibility": "public"}
+        images = [
+            made.images.add(NewImage(name=name, properties={"os_distro": name}, **facts), b"x").id
+            for name in ("debian", "fedora")
+        ]
+        for image in images * 3:
+            made.boot(image, imageRef=image)
+        rows = made.call("GET", "/servers/detail", token="admin:project").json["servers"]
+        homes = {image: {row["OS-EXT-SRV-ATTR:host"] for row in rows if row["name"] == image} for image in images}
+        assert [len(found) for found in homes.values()] == [1, 1]
+        assert homes[images[0]] != homes[images[1]]
 
 
 def test_an_audit_that_is_off_has_not_run(cloud: Cloud) -> None:

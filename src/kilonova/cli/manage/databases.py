@@ -3,7 +3,7 @@
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.db.migrate import Schema
 from kilonova.kit.errors import KilonovaError
 from kilonova.store import archive, nodes
-from kilonova.store.cells import API_SCHEMA, CELL0, CELL_SCHEMA
+from kilonova.store.cells import API_SCHEMA, CELL0, CELL_SCHEMA, Cell
 
 _AT_ONCE = 100
 """Servers in one transaction."""
@@ -113,16 +113,10 @@ def archive_deleted_rows(deployment: Deployment, arguments: argparse.Namespace) 
     if not 0 < arguments.max_rows <= _MOST:
         print(f"--max_rows must be from 1 to {_MOST}")
         return 2
-    try:
-        before = _moment(arguments.before)
-    except ValueError as error:
-        print(f"--before: {error}")
-        return 4
-    try:
-        cells = deployment.cells(everywhere=arguments.all_cells)
-    except KilonovaError as error:
-        print(f"The API database cannot be used: {logs.blotted(str(error))}")
-        return 3
+    chosen = _chosen(deployment, arguments, bad_date=4, no_cells=3)
+    if isinstance(chosen, int):
+        return chosen
+    before, cells = chosen
     moved: Counter[str] = Counter()
     for cell in cells:
         batch = _Batch(deployment.api, cell.database, before, arguments.max_rows)
@@ -140,6 +134,22 @@ def archive_deleted_rows(deployment: Deployment, arguments: argparse.Namespace) 
         if arguments.verbose:
             print(f"Rows were archived, {forgotten} servers purged.")
     return 1 if moved else 0
+
+
+def _chosen(
+    deployment: Deployment, arguments: argparse.Namespace, *, bad_date: int, no_cells: int
+) -> tuple[str | None, Sequence[Cell]] | int:
+    """The moment of ``--before`` and the cells that are meant; else the exit code, and the reason is printed."""
+    try:
+        before = _moment(arguments.before)
+    except ValueError as error:
+        print(f"--before: {error}")
+        return bad_date
+    try:
+        return before, deployment.cells(everywhere=arguments.all_cells)
+    except KilonovaError as error:
+        print(f"The API database cannot be used: {logs.blotted(str(error))}")
+        return no_cells
 
 
 @dataclass
@@ -180,16 +190,10 @@ def purge(deployment: Deployment, arguments: argparse.Namespace) -> int:
     if not arguments.all and not arguments.before:
         print("Give --all or --before")
         return 1
-    try:
-        before = _moment(arguments.before)
-    except ValueError as error:
-        print(f"--before: {error}")
-        return 2
-    try:
-        cells = deployment.cells(everywhere=arguments.all_cells)
-    except KilonovaError as error:
-        print(f"The API database cannot be used: {logs.blotted(str(error))}")
-        return 4
+    chosen = _chosen(deployment, arguments, bad_date=2, no_cells=4)
+    if isinstance(chosen, int):
+        return chosen
+    before, cells = chosen
     forgotten = {cell.name: _forget(cell.database, before) for cell in cells}
     if arguments.verbose:
         print(table(("Cell", "Number of Servers Purged"), [(name, str(number)) for name, number in forgotten.items()]))
