@@ -131,10 +131,10 @@ def _lock(cell: Cell, server: Mapping[str, Any], *, locked_by: str) -> bool:
 
 def _renew(deployment: Deployment, cell: Cell, uuid: str, device: BlockDevice, connector: Mapping[str, Any]) -> None:
     volumes = deployment.others.volumes
-    fresh = volumes.reserve(device.volume_id, uuid)
+    # Connected at once: Cinder refuses to do so later, beside the old one.
+    fresh = volumes.reserve(device.volume_id, uuid, {**connector, "mountpoint": device.device_name})
     try:
-        connected = volumes.connect(fresh.id, {**connector, "mountpoint": device.device_name})
-        info = {**connected.connection_info}
+        info = {**fresh.connection_info}
         if volumes.get(None, device.volume_id).multiattach:
             info["multiattach"] = True
         volumes.complete(fresh.id)
