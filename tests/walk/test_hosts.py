@@ -30,7 +30,7 @@ def bed(site: Site) -> Iterator[Testbed]:
         yield found
     finally:
         for row in site.api("GET", "/servers?all_tenants=1")["servers"]:
-            site.shell(f". ./admin-openrc\nopenstack server delete --wait {row['id']}")
+            site.shell(f". ./admin-openrc\nopenstack server delete --wait {row['id']} || true")
         found.down()
         for row in site.api("GET", services)["services"]:
             if row["host"] in HOSTS:
