@@ -22,18 +22,13 @@ class Crowd:
     def __init__(self, deployment: Deployment) -> None:
         login = deployment.stack.login()
         self.word, self.project = token(login)
-        seed(login, ("crowd",), {"crowd": (1, 64, 0)}).close()
+        self.ask = seed(login, ("crowd",), {"crowd": (1, 64, 0)}).call
         (self.flavor,) = [f["id"] for f in self.ask("GET", "/flavors")["flavors"] if f["name"] == "crowd"]
         with contextlib.closing(Client("http://127.0.0.1:9292", self.word, version="")) as images:
             self.image = images.call("GET", "/v2/images?name=crowd")["images"][0]["id"]
         self.limit(1000)
         wanted = len(HOSTS) + 1
         until("all hosts", lambda: len(self.ask("GET", "/os-hypervisors")["hypervisors"]) == wanted)
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Over a connection of its own: one that is kept may have been closed meanwhile."""
-        with contextlib.closing(Client(COMPUTE, self.word)) as api:
-            return api.call(method, path, body)
 
     def limit(self, instances: int) -> None:
         limits = {"instances": instances, "cores": 1000, "server_group_members": 1000}

@@ -44,7 +44,17 @@ class Client:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        self._connection.request(method, self._prefix + path, data, headers)
+        kept = self._connection.sock is not None
+        try:
+            return self._answer(method, self._prefix + path, data, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self._connection.close()
+            if not kept:
+                raise
+        return self._answer(method, self._prefix + path, data, headers)  # it was closed for having been idle
+
+    def _answer(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        self._connection.request(method, path, data, headers)
         reply = self._connection.getresponse()
         return reply.status, reply.read()
 
