@@ -210,7 +210,10 @@ class Move:
         return bool(self.server["volumes"] != "[]")
 
     def bring_volumes(self, host: str) -> None:
-        """Step: its volumes exported to ``host`` as well; the record keeps how the source reaches them."""
+        """Step: its volumes exported to ``host`` as well; the record keeps how the source reaches them.
+
+        Cinder refuses one host two attachments of a volume: a server that stays on its host keeps those it has.
+        """
 
         def bring() -> None:
             if self._reached is None:
@@ -218,12 +221,12 @@ class Move:
                 self.note(before=codec.text({**self.before, "attachments": self._reached}))
             volumes.bring(self.work, host, [old["attachment_id"] for old in self._reached.values()])
 
-        if self.has_volumes:
+        if self.has_volumes and host != self.source:
             self.work.step("volumes", bring)
 
     def bring_volumes_home(self) -> None:
         """Step: its volumes are reached by the source alone."""
-        if self.has_volumes:
+        if self.has_volumes and self.record["dest_compute"] != self.source:
             self.work.step("volumes", lambda: volumes.bring_home(self.work, self.source, self._reached or {}))
 
     def use_volumes(self, how: Callable[[Work], None]) -> None:

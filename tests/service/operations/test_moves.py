@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import falcon.testing
@@ -143,6 +144,28 @@ def on_volumes(site: Site) -> Iterator[str]:
     site.until_gone(uuid)
     site.settle(uuid)
     assert audit(site.world(), uuid, "deleted") == []
+
+
+def test_a_server_that_stays_on_its_host_keeps_its_attachments(tmp_path: Path) -> None:
+    """Cinder refuses a host a second one of the same volume."""
+    site = Site(tmp_path, allow_resize_to_same_host="true")
+    site.open()
+    site.flavor("m1.thin", ident="3", vcpus=1, ram=64, disk=1)
+    with site.conducting(Fuse()):
+        uuid = site.create_on_volumes()
+        site.until(uuid, "ACTIVE")
+        here = server_row(site.world(), uuid)["host"]
+        for service in site.call("GET", "/os-services?binary=nova-compute", token=ADMIN).json["services"]:
+            if service["host"] != here:
+                site.call("PUT", f"/os-services/{service['id']}", {"status": "disabled"}, token=ADMIN)
+        before = {attachment.id for attachment in site.volumes.attachments(uuid)}
+        for end in ("revertResize", "confirmResize"):
+            assert moved(site, uuid, "resize", {"flavorRef": "3"}) == here
+            assert {attachment.id for attachment in site.volumes.attachments(uuid)} == before
+            assert moved(site, uuid, end, status="ACTIVE") == here
+            assert {attachment.id for attachment in site.volumes.attachments(uuid)} == before
+            assert audit(site.world(), uuid, "active") == []
+    site.stop()
 
 
 def _exported(site: Site, uuid: str) -> dict[str, set[str]]:
