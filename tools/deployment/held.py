@@ -10,10 +10,16 @@ from typing import Any
 from deployment.client import Client, token, until
 from deployment.services import Deployment
 from deployment.stack import Stack
+from kilonova.scheduling.options import DEFAULT_FILTERS
 
 COMPUTE = "http://127.0.0.1:8774/v2.1"
 _IMAGE = "http://127.0.0.1:9292"
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {"spice": {"enabled": "true"}, "fake": {"spice_port": 6971}}
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "spice": {"enabled": "true"},
+    "fake": {"spice_port": 6971},
+    # the usual ones, and those of hints that Tempest tries
+    "filter_scheduler": {"enabled_filters": ",".join([*DEFAULT_FILTERS, "SameHostFilter", "DifferentHostFilter"])},
+}
 
 
 @contextmanager
