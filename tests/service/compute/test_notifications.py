@@ -26,6 +26,7 @@ ADMIN = {"token": "admin:admin"}
 
 class Listened(Cloud):
     listened = True
+    earlier = 0  # how many had been sent before this test
 
 
 @pytest.fixture(name="cloud", scope="module")
@@ -44,12 +45,20 @@ def _cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     cloud.stop()
 
 
+@pytest.fixture(autouse=True)
+def _of_this_test(cloud: Listened) -> None:
+    """A test must not meet an earlier one's event of the type that it waits for."""
+    assert isinstance(cloud.notices, Recorded)
+    cloud.earlier = len(cloud.notices.sent)
+
+
 def told(cloud: Cloud, wanted: str, uuid: str | None = None) -> Notice:
-    """The last event of this type (of the server), once it is there."""
+    """The last event of this type (of the server) in this test, once it is there."""
 
     def fitting() -> list[Notice]:
+        assert isinstance(cloud, Listened)
         assert isinstance(cloud.notices, Recorded)
-        there = [n for n in cloud.notices.sent if n.event_type == wanted]
+        there = [n for n in cloud.notices.sent[cloud.earlier :] if n.event_type == wanted]
         return [n for n in there if uuid in {None, n.payload["nova_object.data"].get("uuid")}]
 
     wait_for(fitting)
