@@ -30,7 +30,7 @@ _QUERY = fields.query("zone", "service")
 
 
 def index(call: Call) -> Any:
-    """Every service with its host and zone."""
+    """Every service with its host and zone; an empty filter asks for nothing."""
     view, zone, kind = view_of(call), call.one("zone"), call.one("service")
     answers = call.app.store.ask(store.page)
     left_out(call, answers)
@@ -39,7 +39,7 @@ def index(call: Call) -> Any:
         for rows in answers.values()
         for row in rows
     ]
-    return {"hosts": [h for h in found if zone in (None, h["zone"]) and kind in (None, h["service"])]}
+    return {"hosts": [h for h in found if zone in (None, "", h["zone"]) and kind in (None, "", h["service"])]}
 
 
 def _find(call: Call) -> tuple[Cell, Row]:
