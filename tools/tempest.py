@@ -21,6 +21,8 @@ from deployment.stack import ROOT, NoStack
 MATERIAL = ROOT.parent / "shared" / "conformance"
 OFFERED = ("spice_console", "personality", "change_password")
 """Features that the given configuration takes for absent."""
+MULTIATTACH = "ceph-multi"
+"""The companion Cinder's type of volumes that several servers share."""
 ALWAYS = frozenset({"", "admin", "slow", "ssh-optional"})
 """Needs that every deployment meets."""
 _SKIP = re.compile(r"\} (?P<name>[\w.]+)(?:\[[^]]*\])?.* SKIPPED: (?P<reason>.*)")
@@ -42,7 +44,8 @@ def run(login: Mapping[str, str], names: Sequence[str], words: Sequence[str]) ->
         (out / "names.txt").write_text("\n".join(names) + "\n")
         chosen = [str(out / "names.txt")]
     command = [str(MATERIAL / "tempest-run"), *chosen, "--image", "tempest-*", "--out", str(out)]
-    command += [f"--set=compute-feature-enabled.{name}=true" for name in OFFERED] + [*words]
+    command += [f"--set=compute-feature-enabled.{name}=true" for name in OFFERED]
+    command += [f"--set=volume.volume_type_multiattach={MULTIATTACH}", *words]
     code = subprocess.run(command, env={**os.environ, **login}, check=False).returncode
     output = out / "output.txt"
     skips = _SKIP.finditer(output.read_text()) if output.exists() else ()

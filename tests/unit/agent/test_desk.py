@@ -133,7 +133,7 @@ def test_calls_of_no_operation_are_answered_at_once(desk: Desk, driver: Slow) ->
     driver.go_on.set()
     finish(desk, create())
     answer = desk.call({"call": "output", "arguments": {"uuid": "s1", "limit": 1000}})
-    assert answer == {"result": "instance-1 web: boot 1\n"}
+    assert answer["result"].startswith("instance-1 web: boot 1\n")
 
 
 def test_an_unknown_call_is_refused(desk: Desk) -> None:

@@ -331,8 +331,9 @@ class FakeDriver(FakeMoves):
 
     def output(self, uuid: str, limit: int) -> bytes:
         record = self._need("output", uuid)
-        line = f"{record.name} {record.display_name}: boot"
-        text = "".join(f"{line} {number}\n" for number in range(1, record.boots + 1)).encode()
+        guest = f"{record.name} {record.display_name}"
+        rest = f"{guest}: {record.vcpus} vCPUs, {record.memory_mb} MiB\n{guest}: ready\n"
+        text = "".join(f"{guest}: boot {number}\n{rest}" for number in range(1, record.boots + 1)).encode()
         return text[-limit:] if limit > 0 else b""
 
     def endpoint(self, uuid: str, kind: str) -> ConsoleEndpoint:

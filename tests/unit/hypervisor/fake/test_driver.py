@@ -61,7 +61,9 @@ def test_the_console_is_the_same_each_time_and_names_the_guest() -> None:
     driver, guest = FakeDriver(FakeOptions(), "h"), spec()
     driver.create(guest, quiet)
     driver.reboot(guest, hard=True, timeout=0)
-    assert driver.output(guest.uuid, 1000) == b"instance-1 web: boot 1\ninstance-1 web: boot 2\n"
+    lines = driver.output(guest.uuid, 1000).decode().splitlines()
+    assert lines[::3] == ["instance-1 web: boot 1", "instance-1 web: boot 2"]
+    assert lines[1] == lines[4] == f"instance-1 web: {guest.vcpus} vCPUs, {guest.memory_mb} MiB"
     assert driver.output(guest.uuid, 0) == b""
 
 
