@@ -71,6 +71,8 @@ class Site:
     libvirtd: Libvirtd = field(init=False)
     deployment: Deployment = field(init=False)
     host: Host = field(init=False)
+    before: set[str] = field(default_factory=set)
+    """Ports of servers of earlier runs that were broken off."""
     words: dict[str, str] = field(default_factory=dict)
     """What the guide calls a thing → what it is here, beside the usual."""
     _login: dict[str, str] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Site:
         self.words["RBDSECRETUUID"] = SECRET
         self.words["$(ceph auth get-key client.cinder)"] = self._ceph_key()
         self._sweep()
+        self.before = self.plugged()
         if not self.ask("image list --name tinyguest"):
             done = self.stack.run("image", seconds=1200)
             assert done.returncode == 0, done.stdout + done.stderr
@@ -123,6 +126,11 @@ class Site:
         for row in self.ask("volume list --all-projects"):
             words = f"openstack volume set --state available --detached {row['ID']}"
             self.shell(f". ./admin-openrc\n{words}\nopenstack volume delete --purge {row['ID']}")
+
+    def plugged(self) -> set[str]:
+        """Ports that Neutron has of servers, of this run."""
+        rows = self.ask("port list --long")
+        return {row["ID"] for row in rows if row["Device Owner"].startswith("compute:")} - self.before
 
     def down(self) -> None:
         """Guests end with their libvirtd."""
