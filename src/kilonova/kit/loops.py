@@ -25,16 +25,18 @@ def stuck(now: float | None = None) -> list[str]:
 class Loop:
     """Calls ``work`` every ``seconds``; the first time at once, in the loop's own thread.
 
-    A failure is followed by a try after one second, then after two, four … up to ``seconds``.
+    A failure is followed by a try after ``retry`` seconds, then after twice that, four times … up to ``seconds``.
     """
 
-    def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
+    def __init__(self, name: str, seconds: float, work: Callable[[], object], *, retry: float = 1.0) -> None:
         self.name = name
         self._seconds = seconds
         self._work = work
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._failures = 0
+        self._first_pause = retry
+        self._pause = 0.0
+        """Before the next try, while tries fail."""
         self._round = time.monotonic()
         self._success = float("-inf")
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
@@ -76,18 +78,15 @@ class Loop:
             self._round = time.monotonic()
             try:
                 self._work()
-                self._failures = 0
+                self._pause = 0.0
                 self._success = time.monotonic()
                 _SUCCESS.put(time.time(), self.name)
             except Exception as error:
                 # The first failure in a row is told whole, the others in a line: a neighbour may be away for hours.
-                if self._failures:
+                if self._pause:
                     LOG.warning("%s: %s", self.name, error)
                 else:
                     LOG.warning("%s failed and will try again", self.name, exc_info=True)
-                self._failures += 1
-            self._wake.wait(self._pause())
+                self._pause = min(2 * self._pause or self._first_pause, self._seconds)
+            self._wake.wait(self._pause or self._seconds)
             self._wake.clear()
-
-    def _pause(self) -> float:
-        return min(self._seconds, 2.0 ** (self._failures - 1)) if self._failures else self._seconds

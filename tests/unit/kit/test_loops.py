@@ -1,5 +1,6 @@
 import threading
 
+from kilonova.kit.errors import Unavailable
 from kilonova.kit.loops import Loop
 
 
@@ -13,8 +14,23 @@ def test_a_failure_is_followed_by_a_quick_second_try() -> None:
             raise ValueError("once")
         again.set()
 
-    loop = Loop("test", 3600, work)
+    loop = Loop("test", 3600, work, retry=0.01)
     loop.start()
     assert again.wait(10)
     loop.stop()
     assert tries == [0, 1]
+
+
+def test_failures_without_end_do_not_end_it() -> None:
+    many, tries = threading.Event(), list[int]()
+
+    def work() -> None:
+        tries.append(1)
+        if len(tries) > 1100:  # more than a power of two can be a float
+            many.set()
+        raise Unavailable("away")
+
+    loop = Loop("test", 1e-6, work)
+    loop.start()
+    assert many.wait(10)
+    loop.stop()
