@@ -1,6 +1,7 @@
 """An empty screen on a TCP port, for console proxies to reach: RFB 3.8 (RFC 6143), or the greeting of SPICE."""
 
 import contextlib
+import socket
 import socketserver
 import struct
 import threading
@@ -56,5 +57,6 @@ class Screen:
         threading.Thread(target=self._server.serve_forever, name="fake-screen", daemon=True).start()
 
     def close(self) -> None:
+        self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which would look only twice a second
         self._server.shutdown()
         self._server.server_close()

@@ -1,9 +1,11 @@
 """Serving WSGI applications: threads in this process (cheroot), or worker processes (granian)."""
 
+import contextlib
 import http.client
 import importlib.util
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +18,7 @@ from kilonova.kit.service_manager import ServiceManager
 LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 10.0
 _ANSWER_SECONDS = 10.0
+_MOMENT = 0.02
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -54,6 +57,10 @@ class ThreadedServer:
         # cheroot has been seen to wait for ever for a worker thread that had ended: that must not keep a process alive.
         stopping = threading.Thread(target=self._server.stop, name=f"stop-{self.name}", daemon=True)
         stopping.start()
+        # Its other thread looks whether to stop when somebody comes, or else twice a second.
+        stopping.join(timeout=_MOMENT)
+        with contextlib.suppress(OSError):
+            socket.create_connection((_ANY.get(self.host, self.host), self.port), timeout=1).close()
         stopping.join(timeout=_STOP_SECONDS)
         if self._thread is not None:
             self._thread.join(timeout=10)
