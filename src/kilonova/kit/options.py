@@ -111,10 +111,16 @@ def _option(field: "dataclasses.Field[Any]", hint: Any) -> Any:
     return _OPT_TYPES[plain[0]](name, **kwargs)
 
 
-def options_of(section: type[Any]) -> list[Any]:
+_MADE: dict[type[Any], tuple[Any, ...]] = {}
+
+
+def options_of(section: type[Any]) -> tuple[Any, ...]:
     """The oslo.config options a section declares."""
-    hints = get_type_hints(section)
-    return [_option(f, hints[f.name]) for f in dataclasses.fields(section) if "help" in f.metadata]
+    if section not in _MADE:
+        hints = get_type_hints(section)
+        fields = [f for f in dataclasses.fields(section) if "help" in f.metadata]
+        _MADE[section] = tuple(_option(f, hints[f.name]) for f in fields)
+    return _MADE[section]
 
 
 class Configuration:

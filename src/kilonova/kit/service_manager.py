@@ -16,8 +16,11 @@ class ServiceManager:
     ``alive`` is asked in a thread of its own and may block: a process that hangs is then not vouched for.
     """
 
-    def __init__(self, alive: Callable[[], bool], environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, alive: Callable[[], bool], environment: Mapping[str, str] = os.environ, look: float = _LOOK_SECONDS
+    ) -> None:
         self._alive = alive
+        self._look = look
         self._socket = environment.get("NOTIFY_SOCKET", "")
         self._pause = _watchdog(environment) / 3 or None
         self._ready = False
@@ -47,7 +50,7 @@ class ServiceManager:
                 with self._lock:
                     known, self._ready = self._ready, True
                 self._tell("WATCHDOG=1" if known else "READY=1")
-            self._wake.wait(self._pause if self._ready else _LOOK_SECONDS)
+            self._wake.wait(self._pause if self._ready else self._look)
             self._wake.clear()
 
     def _tell(self, words: str) -> None:

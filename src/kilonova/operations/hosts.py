@@ -17,6 +17,7 @@ TOPIC = "compute"
 _CALL_TIMEOUT = 40.0
 """Twice as long as an agent takes to say that the work goes on: a call that an agent took to its grave costs this."""
 _PAUSE = 0.5
+"""Before a host that did not answer is asked again."""
 
 
 class HostDown(Unavailable):
@@ -28,10 +29,18 @@ class HostDown(Unavailable):
 class Hosts:
     """All compute hosts of the deployment."""
 
-    def __init__(self, bus: Bus, is_up: Callable[[str], bool], *, answer_within: float = _CALL_TIMEOUT) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        is_up: Callable[[str], bool],
+        *,
+        answer_within: float = _CALL_TIMEOUT,
+        pause: float = _PAUSE,
+    ) -> None:
         self._bus = bus
         self._is_up = is_up
         self._answer_within = answer_within
+        self._pause = pause
 
     def ask(
         self,
@@ -59,7 +68,7 @@ class Hosts:
                 if not self._is_up(host):
                     raise HostDown(host=host) from None
                 answer = {"pending": True}
-                time.sleep(_PAUSE)
+                time.sleep(self._pause)
             if not answer.get("pending"):
                 return answer["result"]
             if time.monotonic() > deadline:

@@ -1,5 +1,6 @@
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ def manager_side(tmp_path: Path) -> Iterator[socket.socket]:
 
 def test_ready_watched_reloaded_and_stopping_are_told(manager_side: socket.socket) -> None:
     answers = iter([False, True])
-    watched = {"WATCHDOG_USEC": "150000", "WATCHDOG_PID": str(os.getpid())}
-    manager = ServiceManager(lambda: next(answers, True), {"NOTIFY_SOCKET": manager_side.getsockname(), **watched})
+    watched = {"WATCHDOG_USEC": "60000", "WATCHDOG_PID": str(os.getpid())}
+    told_at = {"NOTIFY_SOCKET": manager_side.getsockname(), **watched}
+    manager = ServiceManager(lambda: next(answers, True), told_at, look=0.01)
     manager.start()
     assert [manager_side.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
     read: list[str] = []
@@ -35,15 +37,24 @@ def test_ready_watched_reloaded_and_stopping_are_told(manager_side: socket.socke
 
 
 def test_what_does_not_answer_is_not_vouched_for(manager_side: socket.socket) -> None:
-    manager_side.settimeout(0.6)
-    ServiceManager(lambda: False, {"NOTIFY_SOCKET": manager_side.getsockname()}).start()
-    with pytest.raises(TimeoutError):
+    asked, enough = list[int](), threading.Event()
+
+    def alive() -> bool:
+        asked.append(1)
+        if len(asked) == 4:
+            enough.set()
+        return False
+
+    ServiceManager(alive, {"NOTIFY_SOCKET": manager_side.getsockname()}, look=0.02).start()
+    assert enough.wait(10)
+    manager_side.setblocking(False)
+    with pytest.raises(BlockingIOError):
         manager_side.recv(100)
 
 
 def test_without_a_manager_nothing_is_told(manager_side: socket.socket) -> None:
-    manager_side.settimeout(0.1)
     ServiceManager(lambda: True, {}).stopping()
     ServiceManager(lambda: True, {"NOTIFY_SOCKET": "/nowhere/at/all"}).stopping()
-    with pytest.raises(TimeoutError):
+    manager_side.setblocking(False)
+    with pytest.raises(BlockingIOError):
         manager_side.recv(100)

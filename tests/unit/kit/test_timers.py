@@ -1,14 +1,19 @@
 import queue
 import threading
+import time
 
 from kilonova.kit.timers import Timers
 
 
 def test_calls_come_in_the_order_of_their_time() -> None:
     timers, seen = Timers("t"), queue.Queue[str]()
-    timers.after(0.5, seen.put, "late")
-    timers.after(0, seen.put, "early")
-    assert [seen.get(timeout=5), seen.get(timeout=5)] == ["early", "late"]
+    timers.after(3600, seen.put, "much later")
+    timers.after(0, seen.put, "at once")
+    assert seen.get(timeout=5) == "at once"
+    begun = time.monotonic()
+    timers.after(0.03, seen.put, "soon")
+    assert seen.get(timeout=5) == "soon"
+    assert time.monotonic() - begun >= 0.03
     timers.stop()
 
 

@@ -24,7 +24,7 @@ class Line:
         return answer
 
     def hosts(self, *, up: bool = True) -> Hosts:
-        return Hosts(self, lambda _host: up, answer_within=9.0)  # type: ignore[arg-type]  # calls are all it makes
+        return Hosts(self, lambda _host: up, answer_within=9.0, pause=0)  # type: ignore[arg-type]  # calls are all it makes
 
 
 def silence() -> NoAnswer:

@@ -14,11 +14,11 @@ _LOG_N, _R, _P = 9, 8, 8
 _MEMORY = 64 << 20
 
 
-def hash_password(password: str) -> str:
-    """``scrypt$log2(n)$r$p$salt$key``."""
+def hash_password(password: str, log_n: int = _LOG_N) -> str:
+    """``scrypt$log2(n)$r$p$salt$key``; a step of ``log_n`` doubles the cost."""
     salt = secrets.token_bytes(16)
-    key = _derive(password, salt, (_LOG_N, _R, _P))
-    return f"scrypt${_LOG_N}${_R}${_P}${_text(salt)}${_text(key)}"
+    key = _derive(password, salt, (log_n, _R, _P))
+    return f"scrypt${log_n}${_R}${_P}${_text(salt)}${_text(key)}"
 
 
 def verify(password: str, stored: str | None) -> bool:

@@ -31,7 +31,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.domains.add({"id": "d", "name": "Dom"})
     for project in ("p", "q"):
         made.projects.add({"id": project, "name": f"project-{project}", "domain_id": "d", "parent_id": "d"})
-    made.users.add({"id": "u", "name": "carl", "domain_id": "d", "password": passwords.hash_password("pw")})
+    made.users.add({"id": "u", "name": "carl", "domain_id": "d", "password": passwords.hash_password("pw", log_n=1)})
     for role in ("admin", "member", "reader"):
         made.roles.add({"id": f"r-{role}", "name": role})
     made.grants.imply("r-admin", "r-member")
