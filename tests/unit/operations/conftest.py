@@ -1,19 +1,18 @@
 """Databases in memory, a clock that is turned by hand, and hosts, networks and placement that only remember."""
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+from tests.unit.databases import fresh
 
 from kilonova.domain.guest_data import GuestDataOptions
 from kilonova.kit import codec
 from kilonova.kit.clock import ManualClock, stamp
 from kilonova.kit.context import Context
-from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.db.engine import Database
 from kilonova.operations.accepting import NoFields, operation_row
 from kilonova.operations.options import ConductorOptions
 from kilonova.operations.work import Tools, Work
@@ -76,24 +75,12 @@ class Chooser:
         self.claimed.clear()
 
 
-@functools.cache
-def _with_tables(metadata: sa.MetaData) -> bytes:
-    database = Database(DatabaseOptions(connection="sqlite://"))
-    metadata.create_all(database.engine)
-    raw = database.engine.raw_connection()
-    image: bytes = raw.driver_connection.serialize()  # type: ignore[union-attr]  # an open connection has a driver's
-    raw.close()
-    database.dispose()
-    return image
+def _api_tables(database: Database) -> None:
+    api_tables.metadata.create_all(database.engine)
 
 
-def memory(metadata: sa.MetaData) -> Database:
-    """A database of its own with empty tables, which are made only once."""
-    database = Database(DatabaseOptions(connection="sqlite://"))
-    raw = database.engine.raw_connection()
-    raw.driver_connection.deserialize(_with_tables(metadata))  # type: ignore[union-attr]  # as above
-    raw.close()
-    return database
+def _cell_tables(database: Database) -> None:
+    cell_tables.metadata.create_all(database.engine)
 
 
 class Bench:
@@ -101,7 +88,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        api, cell = memory(api_tables.metadata), memory(cell_tables.metadata)
+        api, cell = fresh(_api_tables), fresh(_cell_tables)
         self.cell = Cell(1, "11111111-1111-1111-1111-111111111111", "cell1", cell)
         self.store = Store(api, (self.cell,))
         write_mapping(api, {"uuid": self.cell.uuid, "name": "cell1", "disabled": False})
@@ -188,10 +175,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
-    yield made
-    made.store.dispose()
+def bench() -> Bench:
+    return Bench()
 
 
 Maker = Callable[..., Work]

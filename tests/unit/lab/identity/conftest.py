@@ -1,12 +1,10 @@
-import shutil
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from tests.unit.databases import fresh
 
 from kilonova.kit.clock import ManualClock
-from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.db.engine import Database
 from kilonova.lab.identity import passwords
 from kilonova.lab.identity.api.collection import Identity
 from kilonova.lab.identity.store.grants import Actor, Target
@@ -18,15 +16,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def opened(path: Path) -> Database:
-    return Database(DatabaseOptions(connection=f"sqlite:///{path}"))
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once, because making tables takes longer than most tests."""
-    path = tmp_path_factory.mktemp("identity") / "template.db"
-    database = opened(path)
+def _filled(database: Database) -> None:
     made = IdentityStore(database)
     made.domains.add({"id": "d", "name": "Dom"})
     for project in ("p", "q"):
@@ -37,16 +27,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.grants.imply("r-admin", "r-member")
     made.grants.imply("r-member", "r-reader")
     made.grants.give(Actor("u"), Target("p"), "r-member")
-    database.dispose()
-    return path
 
 
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Iterator[IdentityStore]:
+def store() -> IdentityStore:
     """Domain ``d``; projects ``p`` and ``q``; user ``carl`` (password ``pw``) with role ``member`` on ``p``."""
-    database = opened(Path(shutil.copy(template, tmp_path / "identity.db")))
-    yield IdentityStore(database)
-    database.dispose()
+    return IdentityStore(fresh(_filled))
 
 
 @pytest.fixture

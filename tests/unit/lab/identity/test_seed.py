@@ -1,6 +1,6 @@
 import pytest
+from tests.unit.databases import fresh
 
-from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.lab.identity import passwords
 from kilonova.lab.identity.seed import USERS, MissingPassword, seed
 from kilonova.lab.identity.store.grants import Target
@@ -11,8 +11,8 @@ SECRETS = {name: f"secret-{name}" for name in USERS}
 URLS = {"identity": "http://h:5000/v3", "compute": "http://h:8774/v2.1"}
 
 
-def fresh() -> IdentityStore:
-    return IdentityStore(Database(DatabaseOptions(connection="sqlite://")))
+def empty() -> IdentityStore:
+    return IdentityStore(fresh(IdentityStore))
 
 
 def roles_of(store: IdentityStore, user: str, project: str | None) -> set[str]:
@@ -24,7 +24,7 @@ def roles_of(store: IdentityStore, user: str, project: str | None) -> set[str]:
 
 
 def test_a_lab_has_its_first_users_with_their_roles() -> None:
-    store = fresh()
+    store = empty()
     seed(store, SECRETS, URLS)
     assert roles_of(store, "admin", "admin") == {"admin", "manager", "member", "reader"}
     assert "admin" in roles_of(store, "admin", None)
@@ -37,7 +37,7 @@ def test_a_lab_has_its_first_users_with_their_roles() -> None:
 
 
 def test_seeding_again_keeps_passwords_and_moves_endpoints() -> None:
-    store = fresh()
+    store = empty()
     seed(store, SECRETS, URLS)
     before = store.users.find({})
     seed(store, {}, {**URLS, "compute": "http://other:8774/v2.1"})
@@ -48,7 +48,7 @@ def test_seeding_again_keeps_passwords_and_moves_endpoints() -> None:
 
 
 def test_a_missing_password_writes_nothing() -> None:
-    store = fresh()
+    store = empty()
     with pytest.raises(MissingPassword, match="placement"):
         seed(store, {k: v for k, v in SECRETS.items() if k != "placement"}, URLS)
     assert store.domains.find({}) == []

@@ -1,36 +1,17 @@
-import shutil
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.databases import fresh
 
-from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.lab.images.store.images import ImageStore
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001  # naive UTC is the convention
 
 
-def opened(path: Path) -> Database:
-    return Database(DatabaseOptions(connection=f"sqlite:///{path}"))
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once, because making tables takes longer than most tests."""
-    path = tmp_path_factory.mktemp("images") / "template.db"
-    database = opened(path)
-    ImageStore(database)
-    database.dispose()
-    return path
-
-
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Iterator[ImageStore]:
-    database = opened(Path(shutil.copy(template, tmp_path / "images.db")))
-    yield ImageStore(database)
-    database.dispose()
+def store() -> ImageStore:
+    return ImageStore(fresh(ImageStore))
 
 
 class Shelf:

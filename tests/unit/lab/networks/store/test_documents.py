@@ -1,18 +1,19 @@
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
+from tests.unit.databases import fresh
 
 from kilonova.kit.clock import ManualClock
-from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.db.engine import Database
 from kilonova.lab.networks.store.documents import SCHEMA, NetworkStore
 
 
+def _opened(database: Database) -> NetworkStore:
+    return NetworkStore(database, ManualClock())
+
+
 @pytest.fixture
-def store() -> Iterator[NetworkStore]:
-    database = Database(DatabaseOptions(connection="sqlite://"))
-    yield NetworkStore(database, ManualClock())
-    database.dispose()
+def store() -> NetworkStore:
+    return _opened(fresh(_opened))
 
 
 def test_documents_come_back_stamped_in_order_and_by_column(store: NetworkStore) -> None:
