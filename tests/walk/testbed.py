@@ -124,7 +124,7 @@ class Testbed:
 
     def _up(self, host: str) -> bool:
         rows = self.site.api("GET", f"/os-services?host={host}")["services"]
-        return any(row["state"] == "up" for row in rows)
+        return any(row["state"] == "up" or row["forced_down"] for row in rows)
 
     def _file(self, host: str) -> Path:
         return self.site.directory / f"{host}.conf"
