@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from tests.unit.databases import fresh
 from tests.unit.store.rows import server
 
 from kilonova.api.servers.consoles import hash_of
@@ -36,10 +37,13 @@ class Host:
         return self.says
 
 
+def _tables(database: Database) -> None:
+    cell_tables.metadata.create_all(database.engine)
+
+
 def store_with(clock: ManualClock) -> Store:
     """A cell with one server and one token for it, valid for a minute."""
-    database = Database(DatabaseOptions(connection="sqlite://"))
-    cell_tables.metadata.create_all(database.engine)
+    database = fresh(_tables)
     expires = stamp(clock.now() + timedelta(minutes=1))
     values = {"server_uuid": SERVER["uuid"], "kind": "novnc", "host": "10.0.0.1", "port": 5901, "expires_at": expires}
     with database.write() as connection:

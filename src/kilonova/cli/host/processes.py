@@ -14,7 +14,7 @@ from kilonova.kit.errors import Unavailable
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _STATE, _START = 0, 19
 """Fields of /proc/PID/stat after the command's closing parenthesis (proc_pid_stat(5): fields 3 and 22)."""
-_PAUSE = 0.05
+_PAUSE = 0.02
 
 
 class DidNotStart(Unavailable):

@@ -1,7 +1,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,10 +55,7 @@ def test_a_damaged_pid_file_means_not_running(processes: Processes, tmp_path: Pa
 
 
 def test_one_that_ignores_term_is_killed(processes: Processes) -> None:
-    script = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
-    )
-    pid = processes.start("stubborn", [sys.executable, "-c", script])
+    pid = processes.start("stubborn", ["sh", "-c", "trap '' TERM; echo on; exec sleep 60"])
     processes.wait("stubborn", lambda: "on" in processes.tail("stubborn"), 10)
     os.kill(pid, signal.SIGTERM)
     assert processes.running("stubborn") == pid
