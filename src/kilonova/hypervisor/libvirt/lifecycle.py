@@ -70,8 +70,10 @@ class Lifecycle(Ground):
         domain = self.find(uuid)
         if domain is not None:
             with contextlib.suppress(DomainGone):
-                devices = (*devices, *taps.of(read(xml.Domain, domain.document())))
+                document = read(xml.Domain, domain.document())
+                devices = (*devices, *taps.of(document))
                 domain.pull_plug()
+                taps.remove_ports(taps.ports_of(document))
                 domain.undefine()
         self.shares.unmount(uuid)
         taps.remove_left_over(dict.fromkeys(devices))
