@@ -128,6 +128,7 @@ class Configuration:
 
     def __init__(self, read: Callable[[], Any]) -> None:
         self._read = read
+        self._sections: dict[tuple[type[Any], str], Any] = {}
         self.oslo = read()
         """The oslo.config object, for the oslo libraries that want it (inside ``kit`` only)."""
 
@@ -138,6 +139,12 @@ class Configuration:
     def section(self, cls: type[T], group: str | None = None) -> T:
         """Values of section ``cls``; ``group`` reads the same options from another section."""
         where = group or cls.GROUP  # type: ignore[attr-defined]  # every section class names its group
+        if (cls, where) not in self._sections:
+            self._sections[cls, where] = self._section(cls, where)
+        found: T = self._sections[cls, where]
+        return found
+
+    def _section(self, cls: type[T], where: str) -> T:
         register(self.oslo, cls, where)
         self._register_named(where, [*(o.default for o in options_of(cls)), *self.values(where).values()])
         source = self.oslo if where == "DEFAULT" else getattr(self.oslo, where.replace("-", "_"))
@@ -163,6 +170,7 @@ class Configuration:
         register(self.oslo, cls)
         for name, value in values.items():
             _override(self.oslo, cls.GROUP, name, value)
+        self._sections.clear()  # others may name this one by ``$``
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
         """Register options that a library declares itself, as oslo.config objects."""
@@ -174,6 +182,8 @@ class Configuration:
             self.oslo.mutate_config_files()
         except cfg.Error as error:
             raise BadConfiguration(reason=" ".join(str(error).split())) from error
+        finally:
+            self._sections.clear()
 
     def _files(self) -> Sequence[Mapping[str, Any]]:
         namespace = self.oslo._namespace  # noqa: SLF001  # oslo.config has no public view of unregistered options
@@ -332,14 +342,13 @@ class _Overridden(Configuration):
         super().__init__(read)
         self._pending = pending
 
-    def section(self, cls: type[T], group: str | None = None) -> T:
-        where = group or cls.GROUP  # type: ignore[attr-defined]  # every section class names its group
+    def _section(self, cls: type[T], where: str) -> T:
         register(self.oslo, cls, where)
         names = {f.metadata["name"] or f.name for f in dataclasses.fields(cls) if "help" in f.metadata}  # type: ignore[arg-type]
         for name, value in self._pending.get(where, {}).items():
             if name in names:
                 _override(self.oslo, where, name.replace("-", "_"), value)
-        return super().section(cls, group)
+        return super()._section(cls, where)
 
     def register_oslo(self, options: Iterable[Any], group: str) -> None:
         declared = list(options)

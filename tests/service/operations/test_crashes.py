@@ -355,7 +355,7 @@ def crash(site: Site, story: Story, where: str) -> list[str]:
     uuid = story.begin(site)
     fuse = Fuse(where)
     with site.conducting(fuse):
-        wait_for(fuse.dead.is_set)
+        assert fuse.dead.wait(40)
     story.meanwhile(site, uuid)
     site.clock.skip(LEASE + 0.1)
     with site.conducting(Fuse()):
