@@ -1,9 +1,11 @@
 """A whole cloud in one process: SQLite files, in-process bus, fake driver and neighbours, the real placement."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import falcon.testing
@@ -25,6 +27,7 @@ from kilonova.hypervisor.fake.driver import FakeDriver
 from kilonova.hypervisor.fake.options import FakeOptions
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.db.migrate import Schema
 from kilonova.kit.http.cors import CorsOptions
 from kilonova.kit.notices import Notices, Recorded, Silent
 from kilonova.kit.options import Configuration, from_mapping
@@ -48,10 +51,27 @@ def database(path: Path) -> Database:
     return Database(DatabaseOptions(connection=f"sqlite:///{path}"))
 
 
+def migrated(path: Path, schema: Schema) -> Database:
+    """A database with the newest tables."""
+    if not path.exists():
+        path.write_bytes(_image(schema))
+    return database(path)
+
+
+@functools.cache
+def _image(schema: Schema) -> bytes:
+    """To migrate anew for each cloud takes longer than many a test."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "new.sqlite")
+        made = database(path)
+        schema.upgrade(made)
+        made.dispose()
+        return path.read_bytes()
+
+
 def new_store(directory: Path) -> Store:
     """Both databases with their schemas and one cell."""
-    api, cell = database(directory / "api.sqlite"), database(directory / "cell1.sqlite")
-    cells.synchronise([(API_SCHEMA, api), (CELL_SCHEMA, cell)])
+    api, cell = migrated(directory / "api.sqlite", API_SCHEMA), migrated(directory / "cell1.sqlite", CELL_SCHEMA)
     key = cells.write_mapping(
         api,
         {
@@ -89,8 +109,7 @@ class Cloud:
         )
         self.store = self.new_store()
         self.bus = self.new_bus()
-        self.placement_database = database(directory / "placement.sqlite")
-        PLACEMENT_SCHEMA.upgrade(self.placement_database)
+        self.placement_database = migrated(directory / "placement.sqlite", PLACEMENT_SCHEMA)
         self.placement = build_placement(self.placement_database, self.configuration, NoAuth())
         self.images = FakeGlance()
         self.network_api = FakeNetworkApi()

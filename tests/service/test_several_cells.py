@@ -1,6 +1,5 @@
 """Three cells, each with a database and a bus of its own: where servers live, and lists over all of them."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.service.cloud import Cloud, database, new_store, wait_for
+from tests.service.cloud import Cloud, database, migrated, new_store, wait_for
 from tests.unit.store.rows import NOW
 from tests.unit.store.rows import server as server_row
 
@@ -34,12 +33,7 @@ class SeveralCells(Cloud):
             connection.exec_driver_sql("DELETE FROM cells")
         found: list[Cell] = []
         for uuid, name in zip(UUIDS, NAMES, strict=True):
-            opened = database(self.directory / f"{name}.sqlite")
-            if found:
-                found[0].database.dispose()
-                shutil.copy(self.directory / "cell0.sqlite", self.directory / f"{name}.sqlite")
-            else:
-                cells.synchronise([(CELL_SCHEMA, opened)])
+            opened = migrated(self.directory / f"{name}.sqlite", CELL_SCHEMA)
             url = f"local://{name}"
             row = {"uuid": uuid, "name": name, "database_connection": str(opened.url), "transport_url": url}
             ident = cells.write_mapping(api, {**row, "disabled": False})

@@ -1,5 +1,6 @@
 """The Compute API over falcon.testing: SQLite, noauth2, a clock turned by hand."""
 
+import functools
 import shutil
 import uuid as uuids
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from kilonova.kit.auth import NoAuth
 from kilonova.kit.clock import ManualClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
 from kilonova.kit.options import from_mapping
+from kilonova.kit.policy import Policy
 from kilonova.store import cell_tables, hosts, server_groups, server_mappings
 from kilonova.store.cells import CELL0, Cell, Store
 
@@ -85,8 +87,12 @@ def open_store(template: Path, folder: Path) -> Store:
 
 def api_over(compute: Compute) -> Api:
     """An administrator's API."""
-    policy = policies.policy(from_mapping({}))
-    return Api(falcon.testing.TestClient(app.build(compute, NoAuth(), policy)), compute)
+    return Api(falcon.testing.TestClient(app.build(compute, NoAuth(), _policy())), compute)
+
+
+@functools.cache
+def _policy() -> Policy:
+    return policies.policy(from_mapping({}))
 
 
 NOW = stamp(ManualClock().now())
