@@ -1,6 +1,8 @@
 """A console proxy as a part that is started and stopped; what the three kinds have in common."""
 
+import contextlib
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
@@ -16,8 +18,6 @@ from kilonova.kit.http.serve import PortTaken
 from kilonova.kit.options import BadConfiguration
 
 LOG = logging.getLogger(__name__)
-_POLL_SECONDS = 0.2
-"""How soon ``stop`` is noticed."""
 _VERSIONS = {
     "tlsv1_1": ssl.TLSVersion.TLSv1_1,
     "tlsv1_2": ssl.TLSVersion.TLSv1_2,
@@ -74,8 +74,7 @@ class ConsoleProxy:
         except OSError as error:
             raise PortTaken(host=host, port=self.port, reason=str(error)) from error
         self.port = self._listener.server_address[1]
-        serve = self._listener.serve_forever
-        self._thread = threading.Thread(target=serve, args=(_POLL_SECONDS,), name=self._face.kind, daemon=True)
+        self._thread = threading.Thread(target=self._listener.serve_forever, name=self._face.kind, daemon=True)
         self._thread.start()
         LOG.info("%s consoles on %s:%s", self._face.kind, host, self.port)
 
@@ -83,6 +82,8 @@ class ConsoleProxy:
         """Close the port and end the open sessions."""
         if self._listener is None or self._thread is None:
             return
+        with contextlib.suppress(OSError):  # it was stopped before
+            self._listener.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which looks only now and then
         self._listener.shutdown()
         self._listener.server_close()
         self._listener.end_sessions()

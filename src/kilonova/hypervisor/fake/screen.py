@@ -57,6 +57,7 @@ class Screen:
         threading.Thread(target=self._server.serve_forever, name="fake-screen", daemon=True).start()
 
     def close(self) -> None:
-        self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which would look only twice a second
+        with contextlib.suppress(OSError):  # it was closed before
+            self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which looks only twice a second
         self._server.shutdown()
         self._server.server_close()
