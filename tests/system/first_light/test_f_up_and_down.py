@@ -131,7 +131,9 @@ def test_missing_programs_are_named_with_their_package(newcomer: Newcomer) -> No
 
 @pytest.mark.parametrize("moment", ["starting libvirtd", "starting the cloud", "booting the server"])
 def test_interrupted_and_run_again(newcomer: Newcomer, moment: str) -> None:
-    command = [sys.executable, "-u", str(PROGRAMS / "kilonova"), *newcomer.up_words, "--state", str(newcomer.state)]
+    # Tests that a shell runs in the background have SIGINT ignored.
+    command = ["env", "--default-signal=INT", sys.executable, "-u", str(PROGRAMS / "kilonova")]
+    command += [*newcomer.up_words, "--state", str(newcomer.state)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
