@@ -3,9 +3,9 @@
 import functools
 import shutil
 import uuid as uuids
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import falcon.testing
 
@@ -16,8 +16,8 @@ from kilonova.kit import codec
 from kilonova.kit.auth import NoAuth
 from kilonova.kit.clock import ManualClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
+from kilonova.kit.http.app import Application
 from kilonova.kit.options import from_mapping
-from kilonova.kit.policy import Policy
 from kilonova.store import cell_tables, hosts, server_groups, server_mappings
 from kilonova.store.cells import CELL0, Cell, Store
 
@@ -87,12 +87,20 @@ def open_store(template: Path, folder: Path) -> Store:
 
 def api_over(compute: Compute) -> Api:
     """An administrator's API."""
-    return Api(falcon.testing.TestClient(app.build(compute, NoAuth(), _policy())), compute)
+    application = _application()
+    service = replace(application.service, app=compute)
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        application.service = service
+        return application(environ, start_response)
+
+    return Api(falcon.testing.TestClient(serve), compute)
 
 
 @functools.cache
-def _policy() -> Policy:
-    return policies.policy(from_mapping({}))
+def _application() -> Application:
+    """One for all tests, over whichever collaborators each has: its routes and rules take long to put together."""
+    return app.build(cast("Compute", None), NoAuth(), policies.policy(from_mapping({})))
 
 
 NOW = stamp(ManualClock().now())
