@@ -25,6 +25,8 @@ OPEN: Final = frozenset(
     }
 )
 """Something of the server may still be on the source, or claimed there (``done``: evacuated from a lost host)."""
+UNSETTLED: Final = OPEN | {"error", "failed"}
+"""A move that failed while it was taken back may have left something, too: it goes with the server."""
 LIVE_RUNNING: Final = frozenset({"queued", "preparing", "running", "post-migrating"})
 """Statuses of a live migration under way."""
 

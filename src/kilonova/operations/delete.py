@@ -3,7 +3,7 @@
 import contextlib
 import logging
 
-from kilonova.domain.migration import OPEN
+from kilonova.domain.migration import OPEN, UNSETTLED
 from kilonova.kit.errors import KilonovaError
 from kilonova.operations import attach_share, ports, volumes
 from kilonova.operations.accepting import NoFields
@@ -51,7 +51,7 @@ def destroy_on(work: Work, host: str) -> str:
 
 def _end_moves(work: Work) -> None:
     with work.cell.database.read() as connection:
-        found = moves.of_server(connection, work.uuid, OPEN)
+        found = moves.of_server(connection, work.uuid, UNSETTLED)
     for move in found:
         _end_move(work, move)
 
@@ -62,7 +62,7 @@ def _end_move(work: Work, move: Row) -> None:
     with contextlib.suppress(HostDown):
         work.tools.hosts.ask(source, "let_go", {"uuid": work.uuid}, operation=f"{work.id}:{move['id']}")
     work.tools.chooser.release(move["uuid"])
-    if move["status"] != "done":
+    if move["status"] in OPEN - {"done"}:
         with work.cell.database.write() as connection:
             moves.update(connection, move["uuid"], {"status": "confirmed", "updated_at": work.now()})
 

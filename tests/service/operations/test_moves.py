@@ -99,6 +99,18 @@ def test_a_resize_is_reverted(site: Site, server: str) -> None:
     assert quota_errors(site.world()) == []
 
 
+@pytest.mark.parametrize(
+    ("end", "call"), [("revertResize", "abandon"), ("revertResize", "take_back"), ("confirmResize", "let_go")]
+)
+def test_what_a_move_that_could_not_end_left_goes_with_its_server(
+    site: Site, server: str, end: str, call: str
+) -> None:
+    moved(site, server, "resize", {"flavorRef": "2"})
+    site.faults.fail(call)
+    moved(site, server, end, status="ERROR")
+    assert records(site, server)[0]["status"] == "error"
+
+
 def test_a_smaller_server_counts_for_less_at_once_and_needs_room_to_be_reverted(site: Site, server: str) -> None:
     ram = server_row(site.world(), server)["memory_mb"]
     moved(site, server, "resize", {"flavorRef": "3"})

@@ -4,12 +4,13 @@ The file is a journal, a JSON line a change, so that a change costs the same wit
 process killed while writing spoils at most its last line.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.contracts import GuestSpec, GuestState
@@ -100,7 +101,7 @@ class Guests:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._usage: dict[str, Usage] = {}
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         if path is not None:
             self._load(path)
             self._file = self._compact(path)
@@ -130,14 +131,15 @@ class Guests:
 
     def put(self, record: Record) -> None:
         with self._lock:
-            self._set(record)
             self._write(_Line(uuid=record.key, record=record))
+            self._set(record)
 
     def drop(self, uuid: str) -> None:
         """Forget a guest; unknown is fine."""
         with self._lock:
-            if self._unset(uuid):
+            if uuid in self._records:
                 self._write(_Line(uuid=uuid, record=None))
+                self._unset(uuid)
 
     def _set(self, record: Record) -> None:
         self._unset(record.key)
@@ -152,9 +154,16 @@ class Guests:
         return old is not None
 
     def _write(self, line: _Line) -> None:
-        if self._file is not None:
-            self._file.write(codec.dumps(codec.pack(line)) + b"\n")
-            self._file.flush()
+        """Whole or not at all, and before the change is made: a full disk must not part the file from what is known."""
+        if self._file is None:
+            return
+        end, text = self._file.seek(0, os.SEEK_END), codec.dumps(codec.pack(line)) + b"\n"
+        try:
+            if self._file.write(text) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def _load(self, path: Path) -> None:
         if not path.exists():
@@ -166,11 +175,11 @@ class Guests:
             else:
                 self._set(line.record)
 
-    def _compact(self, path: Path) -> BinaryIO:
+    def _compact(self, path: Path) -> FileIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         with part.open("wb") as stream:
             for record in self._records.values():
                 stream.write(codec.dumps(codec.pack(_Line(uuid=record.key, record=record))) + b"\n")
         part.rename(path)
-        return path.open("ab")
+        return path.open("ab", buffering=0)

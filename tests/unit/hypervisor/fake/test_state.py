@@ -1,5 +1,8 @@
+import resource
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from kilonova.domain.power import PowerState
 from kilonova.hypervisor.fake.state import Guests, Record, Usage
@@ -57,3 +60,24 @@ def test_the_file_shrinks_to_what_is_there_when_opened(tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 10
     Guests(path).close()
     assert len(path.read_bytes().splitlines()) == 1
+
+
+@pytest.mark.parametrize("room", [0, 20])
+def test_a_full_disk_changes_nothing(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "guests"
+    guests, kept = Guests(path), record("kept")
+    guests.put(kept)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, before[1]))
+    try:
+        for change in (lambda: guests.drop(kept.uuid), lambda: guests.put(record("other"))):
+            with pytest.raises(OSError, match="File too large|No space"):
+                change()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert guests.all() == [kept]
+    guests.drop(kept.uuid)
+    guests.close()
+    after = Guests(path)
+    assert after.all() == []
+    after.close()
