@@ -102,9 +102,7 @@ def test_a_resize_is_reverted(site: Site, server: str) -> None:
 @pytest.mark.parametrize(
     ("end", "call"), [("revertResize", "abandon"), ("revertResize", "take_back"), ("confirmResize", "let_go")]
 )
-def test_what_a_move_that_could_not_end_left_goes_with_its_server(
-    site: Site, server: str, end: str, call: str
-) -> None:
+def test_what_a_move_that_could_not_end_left_goes_with_its_server(site: Site, server: str, end: str, call: str) -> None:
     moved(site, server, "resize", {"flavorRef": "2"})
     site.faults.fail(call)
     moved(site, server, end, status="ERROR")

@@ -158,12 +158,14 @@ class Guests:
         if self._file is None:
             return
         end, text = self._file.seek(0, os.SEEK_END), codec.dumps(codec.pack(line)) + b"\n"
+        written = 0
         try:
-            if self._file.write(text) < len(text):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
-            self._file.truncate(end)
-            raise
+            written = self._file.write(text)
+        finally:
+            if written < len(text):
+                self._file.truncate(end)
+        if written < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _load(self, path: Path) -> None:
         if not path.exists():
