@@ -13,6 +13,11 @@ from tests.walk.site import Site
 Up = Callable[..., Stack]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those with a cloud of their own come first: ``site`` keeps the ports that it has taken."""
+    items.sort(key=lambda item: "site" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def neighbours() -> Iterator[Up]:
     """Gives the companion services with these parts up: ``neighbours("net", "volume")``; ``core`` always is."""

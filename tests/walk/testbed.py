@@ -20,10 +20,14 @@ from deployment.services import write_options
 from deployment.stack import ROOT
 from tests.walk.site import GUIDE_BLOCKS, READY_SECONDS, Site, say
 
+from kilonova.cli.host import packages
+
 SCRIPT = ROOT.parent / "shared" / "testbed" / "two-hosts"
 HOSTS = ("compute1", "compute2")
 PORTS = (5000, 9292, 9696, 8776, 8778, 13672, 3300, 6789, 6642)
 """What a compute host asks: neighbours, broker, Ceph's monitor, OVN's southbound database. Ceph's others vary."""
+PACKAGES = ("openssh-server", "procps", "rsync")
+"""That hosts move disks with, and stop programs."""
 GATEWAY = "10.213.8.1"
 """This machine's address between the tunnels' ends."""
 _SSHD = (
@@ -60,6 +64,7 @@ class Testbed:
 
     # -- hosts --
     def up(self) -> None:
+        packages.ensure(PACKAGES, self.site.directory / "apt.log", say)
         self._join_tunnels()
         for host in HOSTS:
             self.host_up(host)
@@ -85,7 +90,8 @@ class Testbed:
         self.inside(host, "mkdir", "-p", "/run/ovn")
         self.call("spawn", host, "ovn-controller", "ovn-controller", "unix:/run/openvswitch/db.sock")
         # The test bed's own sshd knows no SFTP, which scp speaks by now.
-        self.inside(host, "pkill", "-x", "sshd")
+        self.call("exec", host, "pkill", "-x", "sshd", check=False)
+        self.inside(host, "mkdir", "-p", "/run/sshd")
         keys = ["-h", str(self.home / host / "ssh" / "hostkey"), "-o", f"ListenAddress={self.address(host)}"]
         known = f"AuthorizedKeysFile={self.home / 'ssh' / 'authorized_keys'}"
         self.call("spawn", host, "sshd", *_SSHD, *keys, "-o", known)

@@ -18,6 +18,12 @@ def ours(call: Call) -> QuotaOptions:
     return options(call, str(call.context.project_id))
 
 
+def of_caller(call: Call) -> dict[str, int]:
+    """Every resource's limit for the caller: the user's in this project, else the project's."""
+    with call.app.store.api.read() as connection:
+        return effective(call, connection, str(call.context.project_id), call.context.user_id)
+
+
 def settable(call: Call) -> bool:
     """Are limits kept in our database? Else setting them through us has no effect."""
     wanted: QuotaOptions = call.app.quota or QuotaOptions()

@@ -166,7 +166,8 @@ def _things(cloud: Cloud, server: str, network: str) -> dict[str, list[str]]:
         return cloud.call(method, path, body, token=token, version=version).json
 
     group = ask("POST", "/os-server-groups", {"server_group": {"name": "g", "policy": "affinity"}})["server_group"]
-    aggregate = ask("POST", "/os-aggregates", {"aggregate": {"name": "a"}})["aggregate"]
+    name = f"aggregate of {server}"  # the fuzzing may have made one of any short name
+    aggregate = ask("POST", "/os-aggregates", {"aggregate": {"name": name}})["aggregate"]
     ask("POST", "/os-keypairs", {"keypair": {"name": "key", "type": "ssh", "public_key": _KEY}})
     ask("PUT", f"/servers/{server}/tags/tag")
     ask("POST", f"/servers/{server}/metadata", {"metadata": {"key": "value"}})

@@ -454,6 +454,31 @@ def test_a_request_for_several_gets_what_the_quota_leaves(cloud: Cloud) -> None:
     assert ask(cloud, "POST", "/servers", {"server": new}, token="u:some").status_code == 403
 
 
+def test_limits_of_one_server_are_the_projects_own(cloud: Cloud) -> None:
+    own = {"metadata_items": 1, "injected_files": 0, "server_group_members": 1}
+    ask(cloud, "PUT", "/os-quota-sets/strict", {"quota_set": own}, token="admin:admin", version="2.50")
+    group = {"server_group": {"name": "g", "policies": ["affinity"]}}
+    hint = {
+        "group": ask(cloud, "POST", "/os-server-groups", group, token="u:strict", version="2.1").json["server_group"][
+            "id"
+        ]
+    }
+    server = {"name": "s", "imageRef": cloud.image.id, "flavorRef": "1", "networks": "none"}
+
+    def status(hints: Any = None, count: int = 1, **more: Any) -> int:
+        body = {"server": {**server, "min_count": count, **more}, **({"os:scheduler_hints": hints} if hints else {})}
+        return ask(cloud, "POST", "/servers", body, token="u:strict", version="2.37").status_code
+
+    assert status(metadata={"a": "1", "b": "2"}) == 403
+    assert status(personality=[{"path": "/a", "contents": "YQ=="}]) == 403
+    assert status(hint, count=2) == 403
+    assert status(hint, metadata={"a": "1"}) == 202
+    (uuid,) = [row["id"] for row in ask(cloud, "GET", "/servers", token="u:strict").json["servers"]]
+    wait_for(lambda: cloud.show(uuid, token="u:strict").json["server"]["status"] == "ACTIVE")
+    more = ask(cloud, "POST", f"/servers/{uuid}/metadata", {"metadata": {"b": "2"}}, token="u:strict")
+    assert more.status_code == 403
+
+
 def _gone(cloud: Cloud, uuid: str, token: str) -> None:
     wait_for(lambda: cloud.show(uuid, token=token).status_code == 404)
 

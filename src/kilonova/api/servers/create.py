@@ -219,17 +219,18 @@ def hostname_of(name: str) -> str:
 
 def check_limits(call: Call, body: Mapping[str, Any]) -> None:
     """Metadata and injected files against the quotas. Raises OverQuota."""
-    options = quota_limits.ours(call)
-    limit = options.metadata_items
-    if quota.exceeds(limit, 0, len(body.get("metadata", {}))):
-        raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
-    files = body.get("personality", ())
-    if quota.exceeds(options.injected_files, 0, len(files)):
-        raise OverQuota(f"Personality file limit exceeded: at most {options.injected_files} files")
+    metadata, files = body.get("metadata", {}), body.get("personality", ())
+    if not metadata and not files:
+        return
+    limits = quota_limits.of_caller(call)
+    if quota.exceeds(limits["metadata_items"], 0, len(metadata)):
+        raise OverQuota(f"Maximum number of metadata items exceeds {limits['metadata_items']}")
+    if quota.exceeds(limits["injected_files"], 0, len(files)):
+        raise OverQuota(f"Personality file limit exceeded: at most {limits['injected_files']} files")
     for entry in files:
-        if quota.exceeds(options.injected_file_path_length, 0, len(entry["path"])):
+        if quota.exceeds(limits["injected_file_path_bytes"], 0, len(entry["path"])):
             raise OverQuota("Personality file path exceeds maximum length")
-        if quota.exceeds(options.injected_file_content_bytes, 0, len(entry["contents"]) * 3 // 4):
+        if quota.exceeds(limits["injected_file_content_bytes"], 0, len(entry["contents"]) * 3 // 4):
             raise OverQuota("Personality file content exceeds maximum size")
 
 
@@ -289,7 +290,7 @@ def _group(call: Call, hints: Mapping[str, Any], count: int) -> str | None:
         if group is None or group["project_id"] != call.context.project_id:
             raise Invalid(f"os:scheduler_hints.group: Server group {uuid} could not be found.")
         used = len(server_groups.members(connection, uuid))
-    quota.demand("server_group_members", quota_limits.ours(call).server_group_members, used, count)
+    quota.demand("server_group_members", quota_limits.of_caller(call)["server_group_members"], used, count)
     return str(uuid)
 
 

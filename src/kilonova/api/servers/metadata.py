@@ -76,10 +76,12 @@ def _write(call: Call, rule: str, change: Any) -> dict[str, str]:
     finding.unlocked(call, row)
     if row["vm_state"] not in _STABLE:
         raise Conflict(f"Cannot '{rule} metadata' instance {row['uuid']} while it is in vm_state {row['vm_state']}")
-    changed: dict[str, str] = change(codec.loads(row["metadata"]))
-    limit = quota_limits.ours(call).metadata_items
-    if quota.exceeds(limit, 0, len(changed)):
-        raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
+    old = codec.loads(row["metadata"])
+    changed: dict[str, str] = change(old)
+    if len(changed) > len(old):
+        limit = quota_limits.of_caller(call)["metadata_items"]
+        if quota.exceeds(limit, 0, len(changed)):
+            raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
     with cell.database.write() as connection:
         values = {"metadata": codec.text(changed), "updated_at": finding.now(call)}
         same = servers.metadata_is(row["metadata"])
