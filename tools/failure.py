@@ -33,6 +33,9 @@ from failing.load import Load  # noqa: E402  # the same
 from failing.neighbours import Companion, Lab, Neighbours  # noqa: E402  # the same
 from failing.site import CONDUCTORS, HOSTS, Site  # noqa: E402  # the same
 
+PATIENCE = 90
+"""Seconds: the quota of a request whose process died between two databases is given back after 60 to 80."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -199,8 +202,8 @@ def _at_rest(begun: float) -> float:
 
 
 def _looked(site: Site, accepted: set[str], begun: float) -> tuple[list[str], float]:
-    """What stays wrong after a minute in which hosts compare what they have with what is wanted."""
-    deadline = time.monotonic() + 60
+    """What stays wrong while hosts compare what they have with what is wanted, and requests that died half-way age."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         found = truth.wrong(site, accepted)
         if not found or time.monotonic() > deadline:

@@ -112,7 +112,7 @@ class Conductor:
             Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
             Loop("lease", options.operation_lease / 4, self.journal.renew),
             self._alive_loop,
-            Loop("mappings", 60.0, lambda: confirm_mappings(tools)),
+            Loop("mappings", 20.0, lambda: confirm_mappings(tools)),
             Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
             Loop("shelf", options.offload_interval, lambda: shelve.offload_due(tools, self._acceptor)),
         ]
