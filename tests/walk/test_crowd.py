@@ -22,13 +22,17 @@ class Crowd:
     def __init__(self, deployment: Deployment) -> None:
         login = deployment.stack.login()
         self.word, self.project = token(login)
-        self.ask = seed(login, ("crowd",), {"crowd": (1, 64, 0)}).call
+        self._api = seed(login, ("crowd",), {"crowd": (1, 64, 0)})
+        self.ask = self._api.call
         (self.flavor,) = [f["id"] for f in self.ask("GET", "/flavors")["flavors"] if f["name"] == "crowd"]
         with contextlib.closing(Client("http://127.0.0.1:9292", self.word, version="")) as images:
             self.image = images.call("GET", "/v2/images?name=crowd")["images"][0]["id"]
         self.limit(1000)
         wanted = len(HOSTS) + 1
         until("all hosts", lambda: len(self.ask("GET", "/os-hypervisors")["hypervisors"]) == wanted)
+
+    def close(self) -> None:
+        self._api.close()
 
     def limit(self, instances: int) -> None:
         limits = {"instances": instances, "cores": 1000, "server_group_members": 1000}
@@ -67,7 +71,8 @@ def many(core: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crow
         made.prepare()
         made.start()
         made.start("conductor@second", *(f"compute@{host}" for host in HOSTS))
-        yield Crowd(made)
+        with contextlib.closing(Crowd(made)) as found:
+            yield found
     finally:
         made.stop()
 
