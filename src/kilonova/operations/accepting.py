@@ -91,7 +91,7 @@ class Acceptor:
             raise NotFound(f"Instance {server['uuid']} could not be found.")
         return seen
 
-    def note(  # one row of the journal written whole
+    def note(
         self,
         context: Context,
         cell: Cell,
@@ -99,10 +99,13 @@ class Acceptor:
         verb: str,
         values: Row,
         *,
-        step: str | None = None,
-        error: Exception | None = None,
+        ran: tuple[str, Exception | None] | None = None,
     ) -> None:
-        """A change that is done at once (lock, unlock …): write it, and its record as a finished operation."""
+        """A change that is done at once (lock, unlock …): write it, and its record as a finished operation.
+
+        ``ran`` is its one step, where it has one, and how that failed.
+        """
+        step, error = ran or (None, None)
         now = stamp(self.clock.now())
         operation = operation_row(context, server, verb, NoFields(), now)
         ending = {"state": "failed" if error else "done", "error": str(error) if error else None, "finished_at": now}

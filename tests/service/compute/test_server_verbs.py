@@ -388,14 +388,10 @@ def test_small_ones(cloud: Cloud) -> None:
     assert cloud.call("GET", f"/servers/{uuid}/diagnostics", token=ADMIN).status_code == 409
 
 
-def test_a_guest_without_an_agent_keeps_its_password(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guest_without_an_agent_keeps_its_password(cloud: Cloud) -> None:
     uuid = cloud.boot("agentless")["id"]
     driver = cloud.hosts[str(host_of(cloud, uuid))].driver
-
-    def refuse(guest: str, _user: str, _password: str) -> None:
-        raise NoGuestAgent(uuid=guest)
-
-    monkeypatch.setattr(driver, "set_password", refuse)
+    driver.faults.fail("set_password", prefix="agentless", error=NoGuestAgent(uuid=uuid))
     assert "no guest agent" in act(cloud, uuid, "changePassword", {"adminPass": "x"}, status=409).text
     action = cloud.call("GET", f"/servers/{uuid}/os-instance-actions").json["instanceActions"][0]
     assert (action["action"], action["message"]) == ("changePassword", "Error")

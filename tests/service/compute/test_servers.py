@@ -458,11 +458,8 @@ def test_limits_of_one_server_are_the_projects_own(cloud: Cloud) -> None:
     own = {"metadata_items": 1, "injected_files": 0, "server_group_members": 1}
     ask(cloud, "PUT", "/os-quota-sets/strict", {"quota_set": own}, token="admin:admin", version="2.50")
     group = {"server_group": {"name": "g", "policies": ["affinity"]}}
-    hint = {
-        "group": ask(cloud, "POST", "/os-server-groups", group, token="u:strict", version="2.1").json["server_group"][
-            "id"
-        ]
-    }
+    made = ask(cloud, "POST", "/os-server-groups", group, token="u:strict", version="2.1").json["server_group"]
+    hint = {"group": made["id"]}
     server = {"name": "s", "imageRef": cloud.image.id, "flavorRef": "1", "networks": "none"}
 
     def status(hints: Any = None, count: int = 1, **more: Any) -> int:

@@ -56,7 +56,7 @@ def change_password(call: Call) -> None:
         call.app.hosts.once(row["host"], "set_password", arguments)
     except KilonovaError as error:
         failure = error
-    finding.acceptor(call).note(call.context, cell, row, "change_password", {}, step="host", error=failure)
+    finding.acceptor(call).note(call.context, cell, row, "change_password", {}, ran=("host", failure))
     if isinstance(failure, Unsupported | NoAnswer):
         raise failure
     if failure is not None:

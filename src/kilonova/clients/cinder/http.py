@@ -1,6 +1,7 @@
 """Cinder over its API v3. Attachments need its microversion 3.44 (Queens); older ones answer 406."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kilonova.clients.cinder.contract import (
@@ -152,7 +153,6 @@ class HttpCinder:
         query: Query = (),
         body: Any = None,
         version: str | None = None,
-        accept: tuple[int, ...] = (),
     ) -> Request:
         """Paths name the project of whoever asks; volumes of other projects are found by the service all the same."""
         as_user = context is not None and context.token is not None
@@ -166,7 +166,6 @@ class HttpCinder:
             context=context,
             as_user=True,
             vouched=True,
-            accept=accept,
         )
 
     def _one(self, path: str, context: Context | None, missing: NotFound, version: str | None = None) -> Any:
@@ -183,7 +182,7 @@ class HttpCinder:
             raise AttachmentNotFound(attachment_id=attachment_id) from error
 
     def _remove(self, path: str, context: Context | None, version: str | None = None) -> bool:
-        request = self._request("DELETE", path, context, version=version, accept=(_NOT_FOUND, _GONE))
+        request = replace(self._request("DELETE", path, context, version=version), accept=(_NOT_FOUND, _GONE))
         try:
             return self._neighbour.call(request).status not in (_NOT_FOUND, _GONE)
         except RemoteInvalid as error:

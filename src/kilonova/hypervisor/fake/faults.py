@@ -72,6 +72,7 @@ class _Failure:
     left: int | None
     """Times still to fail; None for always."""
     unavailable: bool
+    error: KilonovaError | None
 
     def hits(self, call: str, name: str) -> bool:
         return self.left != 0 and self.call in {call, "*"} and name.startswith(self.prefix)
@@ -112,14 +113,22 @@ class FakeFaults:
         with self._lock:
             self._slow[call] = seconds
 
-    def fail(self, call: str, *, times: int | None = None, prefix: str = "", unavailable: bool = False) -> None:
+    def fail(
+        self,
+        call: str,
+        *,
+        times: int | None = None,
+        prefix: str = "",
+        unavailable: bool = False,
+        error: KilonovaError | None = None,
+    ) -> None:
         """``call`` fails ``times`` times (None: always) for servers whose display name starts with ``prefix``.
 
-        ``unavailable``: as if the hypervisor did not answer, instead of refusing.
+        ``unavailable``: as if the hypervisor did not answer, instead of refusing; ``error``: with this.
         """
         self._known("fail", call)
         with self._lock:
-            self._failures.append(_Failure(call, prefix, times, unavailable))
+            self._failures.append(_Failure(call, prefix, times, unavailable, error))
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
@@ -149,6 +158,8 @@ class FakeFaults:
                 if failure.hits(call, name):
                     if failure.left is not None:
                         failure.left -= 1
+                    if failure.error is not None:
+                        return failure.error
                     if failure.unavailable:
                         return HypervisorUnavailable(host=host, reason="told to be away")
                     return HypervisorFailed(call=call, host=host, reason="told to fail")
