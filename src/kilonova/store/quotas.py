@@ -45,17 +45,18 @@ def limits(
 ) -> dict[str, int]:
     """The effective limit of every resource of ``options``: user's, else project's, else the class's, else options'.
 
-    Two statements.
+    One statement.
     """
     users = (PROJECT,) if user_id is None else (PROJECT, user_id)
-    query = sa.select(_Q.user_id, _Q.resource, _Q.hard_limit).where(_Q.project_id == project_id, _Q.user_id.in_(users))
-    own: dict[str, dict[str, int]] = {PROJECT: {}}
-    for owner, resource, limit in connection.execute(query):
-        own.setdefault(owner, {})[resource] = limit
-    found = class_limits(connection, options)
-    found.update(own[PROJECT])
-    found.update(own.get(user_id, {}) if user_id is not None else {})
-    return {name: found[name] for name in options}
+    own = sa.select(_Q.user_id, _Q.resource, _Q.hard_limit).where(_Q.project_id == project_id, _Q.user_id.in_(users))
+    of_class = sa.select(sa.null(), _K.resource, _K.hard_limit).where(_K.class_name == DEFAULT_CLASS)
+    found: dict[str | None, dict[str, int]] = {}
+    for owner, resource, limit in connection.execute(sa.union_all(own, of_class)):
+        found.setdefault(owner, {})[resource] = limit
+    layers = {**options}
+    for owner in (None, *users):
+        layers.update(found.get(owner, {}))
+    return {name: layers[name] for name in options}
 
 
 def of_projects(connection: Connection) -> dict[str, dict[str, int]]:
