@@ -158,7 +158,7 @@ def _bring_up(lab: Lab, processes: Processes, arguments: Any, say: Teller) -> No
     _start(lab, processes, [lab.configuration, *(arguments.config_file or ())], say)
     client = LabClient(lab)
     say("waiting for the compute host")
-    processes.wait(SERVICE, client.compute_is_ready, _START_SECONDS)
+    processes.wait(SERVICE, client.compute_is_ready, _START_SECONDS, explains=True)
     flavors = client.flavors()
     path = image.result()
     say("registering the image tinyguest")

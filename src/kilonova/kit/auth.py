@@ -19,6 +19,7 @@ from kilonova.kit.context import Context
 from kilonova.kit.errors import Unauthorized, Unavailable
 from kilonova.kit.http.app import Authenticator
 from kilonova.kit.options import Configuration
+from kilonova.kit.sessions import ANSWER_SECONDS
 from kilonova.kit.threads_only import without_eventlet
 
 _FIELDS = {
@@ -85,9 +86,12 @@ class KeystoneAuth:
         without_eventlet()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)  # webob's, not ours to mend
-            from keystonemiddleware import auth_token  # noqa: PLC0415  # half a second of imports that noauth spares
+            from keystonemiddleware import auth_token, opts  # noqa: PLC0415  # half a second that noauth spares
         self._failure = ClientException
         self._seen = threading.local()
+        for section, options in opts.list_auth_token_opts():
+            configuration.register_oslo(options, section)
+            configuration.oslo.set_default("http_connect_timeout", int(ANSWER_SECONDS), section)
         self._middleware = auth_token.AuthProtocol(
             self._capture,
             {"oslo_config_config": configuration.oslo, "delay_auth_decision": False, "cache": _CACHE},

@@ -20,6 +20,8 @@ from kilonova.kit.options import BadConfiguration, Configuration, opt
 FALLBACKS = ("service_user", "keystone_authtoken")
 _POOL = 64
 """Kept connections per neighbour: more than a process has request threads."""
+ANSWER_SECONDS = 60.0
+"""How long a service may keep its answer where no option says: the libraries would wait for ever."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Sessions:
     def session(self, options: EndpointOptions) -> Session:
         """A pooled session with the section's TLS settings."""
         cert = (options.certfile, options.keyfile) if options.certfile and options.keyfile else options.certfile
-        session = Session(verify=not options.insecure and (options.cafile or True), cert=cert, timeout=options.timeout)
+        verify = not options.insecure and (options.cafile or True)
+        session = Session(verify=verify, cert=cert, timeout=options.timeout or ANSWER_SECONDS)
         for scheme in ("http://", "https://"):
             session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=_POOL))
         for prefix, app in self._mounts.items():

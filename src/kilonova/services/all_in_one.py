@@ -20,7 +20,7 @@ from kilonova.console.novnc import NoVncProxy
 from kilonova.console.options import NoVncOptions, SerialProxyOptions, SpiceProxyOptions
 from kilonova.console.serial import SerialProxy
 from kilonova.console.spice import SpiceProxy
-from kilonova.kit import logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
@@ -266,6 +266,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: enough.set())
     by_signal()
+    diagnosis.by_signal()
     try:
         configuration = load("kilonova", [f"--config-file={file}" for file in arguments.config_file])
         logs.set_up(configuration, "kilonova")

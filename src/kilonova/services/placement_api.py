@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kilonova.kit import logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring
 from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
@@ -73,6 +73,7 @@ def assemble(configuration: Configuration) -> Application:
 
 def _configured(argv: Sequence[str]) -> Configuration:
     configuration = read_configuration(PROGRAM, argv)
+    diagnosis.by_signal()
     logs.set_up(configuration, PROGRAM)
     return configuration
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from kilonova.kit import logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, opt
@@ -62,6 +62,7 @@ def configured(program: str, argv: Sequence[str] | None) -> Configuration:
     parser.add_argument("--log-dir", "--logdir")
     own, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     configuration = load(program, rest)
+    diagnosis.by_signal()
     logs.set_up(configuration, program, {k: v for k, v in vars(own).items() if v is not None})
     return configuration
 

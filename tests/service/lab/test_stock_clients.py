@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from kilonova.lab.identity.seed import seed
 from kilonova.lab.images import service as image_service
 
 
-def middleware(url: str, password: str = "secret-glance") -> Configuration:
+def middleware(url: str, *, password: str = "secret-glance", **more: object) -> Configuration:
     section = {
         "auth_type": "password",
         "auth_url": url,
@@ -35,6 +36,7 @@ def middleware(url: str, password: str = "secret-glance") -> Configuration:
         "user_domain_id": "default",
         "project_domain_id": "default",
         "http_request_max_retries": 0,
+        **more,
     }
     return from_mapping({"keystone_authtoken": section})
 
@@ -107,6 +109,18 @@ def test_a_wrong_service_password_is_unavailability_not_the_callers_fault(lab: L
     auth = KeystoneAuth(middleware(lab.auth_url, password="wrong"))
     with pytest.raises(Unavailable):
         auth.validate({"X-AUTH-TOKEN": "any"}, "req-1")
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 60), ({"http_connect_timeout": 1}, 1)])
+def test_an_identity_service_that_keeps_its_answer_is_given_up(given: dict[str, Any], seconds: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v3"
+        configuration = middleware(url, **given)
+        auth = KeystoneAuth(configuration)
+        assert configuration.oslo.keystone_authtoken.http_connect_timeout == seconds
+        if given:  # a minute is too long for a test
+            with pytest.raises(Unavailable):
+                auth.authenticate({"X-AUTH-TOKEN": "t"}, "r")
 
 
 def test_an_unconfigured_middleware_says_where_to_look() -> None:

@@ -89,6 +89,13 @@ def test_tls_settings_reach_the_session() -> None:
     assert session.cert == ("/c.pem", "/k.pem")
 
 
+@pytest.mark.parametrize(("given", "seconds"), [({}, 60.0), ({"timeout": 7.5}, 7.5)])
+def test_no_answer_is_waited_for_for_ever(given: dict[str, float], seconds: float) -> None:
+    sessions = Sessions(from_mapping({"neutron": given}))
+
+    assert sessions.session(sessions.options("neutron")).timeout == seconds
+
+
 def test_insecure_wins_over_cafile() -> None:
     sessions = Sessions(from_mapping({"neutron": {"cafile": "/ca.pem", "insecure": True}}))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kilonova.kit import diagnosis
 from kilonova.kit.errors import Unavailable
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -98,15 +99,21 @@ class Processes:
         except FileNotFoundError:
             return ""
 
-    def wait(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until ``ready()``; raises DidNotStart as soon as the process is gone, or after ``seconds``."""
+    def wait(self, name: str, ready: Callable[[], bool], seconds: float, *, explains: bool = False) -> None:
+        """Wait until ``ready()``; raises DidNotStart as soon as the process is gone, or after ``seconds``.
+
+        One that ``explains`` itself is then asked to log what its threads do (``kit.diagnosis``).
+        """
         end = time.monotonic() + seconds
         while not ready():
             if self.running(name) is None:
                 raise DidNotStart(name=name, reason="it ended", log=self.log(name), tail=self.tail(name))
             if time.monotonic() > end:
-                reason = f"not ready after {seconds:g} s"
-                raise DidNotStart(name=name, reason=reason, log=self.log(name), tail=self.tail(name))
+                reason, tail = f"not ready after {seconds:g} s", self.tail(name)
+                if explains and (pid := self.running(name)) is not None:
+                    _signal(pid, diagnosis.SIGNAL)
+                    reason += "; the stacks of its threads are at the end of its log"
+                raise DidNotStart(name=name, reason=reason, log=self.log(name), tail=tail)
             time.sleep(_PAUSE)
 
     def _pid_file(self, name: str) -> Path:

@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_waiting_has_an_end(processes: Processes) -> None:
     processes.start("slow", ["sleep", "60"])
     with pytest.raises(DidNotStart, match=r"not ready after 0\.1 s"):
         processes.wait("slow", lambda: False, 0.1)
+
+
+def test_one_that_is_not_ready_in_time_says_what_it_does(processes: Processes) -> None:
+    program = "from time import sleep; from kilonova.kit import diagnosis; diagnosis.by_signal(); print(1, flush=True)"
+    processes.start("stuck", [sys.executable, "-c", f"{program}; sleep(60)"])
+    processes.wait("stuck", lambda: "1" in processes.tail("stuck"), 10)
+    with pytest.raises(DidNotStart, match="stacks of its threads"):
+        processes.wait("stuck", lambda: False, 0.1, explains=True)
+    processes.wait("stuck", lambda: "most recent call first" in processes.tail("stuck"), 10)
 
 
 def test_ctrl_c_while_one_is_started_leaves_none_behind(processes: Processes) -> None:
