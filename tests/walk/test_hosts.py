@@ -162,7 +162,8 @@ def lives(bed: Testbed, name: str, address: str, step: str = "Live migration", *
         bed.site.follow(step, **variables)
         assert answers(address)
     say(f"{name} moved from {source}; no answer for {pings.gap:.1f} s at most")
-    assert (host_of(bed, name), last_migration(bed, name)["status"]) == (other(source), "completed")
+    moved = (host_of(bed, name), last_migration(bed, name)["status"])
+    assert moved == (other(source), "completed"), bed.told(bed.site.server(name)["id"])
     assert bed.site.ticks(name) > before
     assert pings.gap < GAP
     assert bed.site.server(name)["id"] not in bed.guests(source)

@@ -113,6 +113,18 @@ class Testbed:
     def log(self, host: str) -> str:
         return (self.home / host / "spawn" / "nova-compute.log").read_text(errors="replace")
 
+    def told(self, server: str) -> str:
+        """What the services logged of a server, and their errors: for whoever reads why a test failed."""
+        logs = {host: self.log(host) for host in HOSTS}
+        logs |= {path.stem: path.read_text(errors="replace") for path in self.site.directory.glob("*.log")}
+        found = (
+            f"{name}: {line}"
+            for name, text in logs.items()
+            for line in text.splitlines()
+            if server in line or " ERROR " in line
+        )
+        return "\n".join(list(found)[-300:])
+
     def guests(self, host: str) -> set[str]:
         """UUIDs of the domains there, running or not."""
         return set(run("virsh", "-q", "-c", self.uri(host), "list", "--all", "--uuid").split())
