@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,6 +13,8 @@ from kilonova.kit import codec, logs
 from kilonova.kit.errors import KilonovaError
 
 _CANNOT = 255
+_WRAPPED = 60
+"""Columns of details."""
 
 
 class Result(IntEnum):
@@ -32,8 +35,8 @@ class Check:
 
 
 def report(checks: Sequence[Check]) -> str:
-    """The table, in the form that deployment tools read: one column, three lines a check."""
-    blocks = [[f"Check: {c.name}", f"Result: {c.result.name.capitalize()}", f"Details: {c.details}"] for c in checks]
+    """The table, in the form that deployment tools read: one column, three lines and more a check."""
+    blocks = [[f"Check: {c.name}", f"Result: {c.result.name.capitalize()}", *_details(c)] for c in checks]
     width = max(len(line) for block in blocks for line in block)
     head, *rest = table(["Upgrade Check Results".ljust(width)], [["".ljust(width)]]).splitlines()
     rule = rest[1]
@@ -42,6 +45,12 @@ def report(checks: Sequence[Check]) -> str:
         lines += [f"| {line:{width}} |" for line in block]
         lines.append(rule)
     return "\n".join(lines)
+
+
+def _details(check: Check) -> list[str]:
+    """In lines that fit a terminal; the first alone begins with the word."""
+    first, *rest = textwrap.wrap(check.details or "None", _WRAPPED, subsequent_indent="  ")
+    return [f"Details: {first}", *rest]
 
 
 def exit_code(checks: Sequence[Check]) -> int:

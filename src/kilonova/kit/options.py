@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from oslo_config import cfg, sources
 
 from kilonova.kit.errors import Invalid
+from kilonova.kit.usual_files import closed
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -294,7 +295,7 @@ def load(
 ) -> Configuration:
     """Read ``--config-file``/``--config-dir`` (default: the usual places of ``project``).
 
-    Raises BadConfiguration, naming the file and line that cannot be read.
+    Raises BadConfiguration, naming the file and line that cannot be read, or the place that is for other users alone.
     """
     found = list(files) if files is not None else None
 
@@ -304,6 +305,8 @@ def load(
             conf(list(argv), project=project, prog=program, default_config_files=found)
         except cfg.Error as error:
             raise BadConfiguration(reason=" ".join(str(error).split())) from error
+        if not conf.config_file and not conf.config_dir and (reason := closed(Path("/etc") / project)):
+            raise BadConfiguration(reason=reason)
         return conf
 
     return Configuration(read)

@@ -9,8 +9,8 @@ from kilonova.metadata.wiring import asker
 
 
 def versions(call: Call) -> Reply:
-    """One version a line."""
-    asker(call)
+    """One version a line, for whoever asks: load balancers see by it that the service is there."""
+    del call
     return text("\n".join(guest_data.EC2_VERSIONS))
 
 

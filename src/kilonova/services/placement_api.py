@@ -18,6 +18,7 @@ from kilonova.kit.http.app import Application
 from kilonova.kit.http.serve import serve_workers
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, warn_unknown
+from kilonova.kit.usual_files import readable
 from kilonova.placement.api.app import DEFAULT_PORT, build
 from kilonova.placement.api.options import KNOWN, PlacementDatabaseOptions
 from kilonova.services import program
@@ -26,7 +27,7 @@ from kilonova.services.doors import Door, Threads
 PROGRAM = "placement-api"
 
 _USUAL = (Path("/etc/nova/nova.conf"), Path("/etc/placement/placement.conf"))
-"""Later files win."""
+"""Later files win; the first is for the nova services alone where the packaging made its directory."""
 _TARGET = "kilonova.services.placement_api:application"
 _ARGUMENTS = "KILONOVA_PLACEMENT_ARGUMENTS"
 """How worker processes learn the command line."""
@@ -36,7 +37,7 @@ def configuration_files() -> list[str]:
     """What is read without ``--config-file``."""
     named = os.environ.get("OS_PLACEMENT_CONFIG_DIR")
     candidates = (Path(named) / "placement.conf",) if named else _USUAL
-    return [str(path) for path in candidates if path.is_file()]
+    return [str(path) for path in candidates if readable(path)]
 
 
 def read_configuration(program: str, argv: Sequence[str]) -> Configuration:

@@ -87,6 +87,12 @@ def test_versions_and_listings(guest: Guest) -> None:
     assert guest.get("/1999-01-01/meta-data").status_code == 404
 
 
+def test_a_load_balancer_that_is_no_guest_sees_that_the_service_is_there(guest: Guest) -> None:
+    answer = guest.client().simulate_get("/")
+    assert (answer.status_code, answer.text.split("\n")) == (200, list(EC2_VERSIONS))
+    assert guest.client().simulate_get("/latest").status_code == 400
+
+
 def test_meta_data(guest: Guest) -> None:
     document = guest.get("/openstack/latest/meta_data.json").json
     assert document["uuid"] == guest.server["id"]

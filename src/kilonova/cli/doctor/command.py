@@ -13,6 +13,7 @@ from kilonova.cli.upgrade_check import Result
 from kilonova.kit import codec, logs
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.options import BadConfiguration, Configuration, load
+from kilonova.kit.usual_files import readable
 
 _USUAL = Path("/etc/nova/nova.conf")
 _SIGNS = {Result.SUCCESS: "ok  ", Result.WARNING: "WARN", Result.FAILURE: "FAIL"}
@@ -57,7 +58,7 @@ def _patient(arguments: Any) -> Patient:
     words = [word for name in arguments.config_file for word in ("--config-file", name)]
     words += [word for name in arguments.config_dir for word in ("--config-dir", name)]
     lab = Path(arguments.state) / "nova.conf"
-    if not words and not _USUAL.exists() and lab.exists():
+    if not words and not readable(_USUAL) and readable(lab):
         words = ["--config-file", str(lab)]
     configuration = load("kilonova", words)
     return Patient(configuration, Role(arguments.role) if arguments.role else role_of(configuration))
