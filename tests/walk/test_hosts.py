@@ -183,10 +183,27 @@ def test_a_host_is_emptied_for_maintenance(bed: Testbed, movers: dict[str, str])
         bed.site.follow("Back in service", HOST=host)
 
 
-def test_post_copy_is_forced(bed: Testbed, movers: dict[str, str]) -> None:
-    """A migration that would take minutes ends at once: the rest of the memory follows the guest."""
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("move1", {"live_migration_with_native_tls": "true"}),
+        ("move2", {"live_migration_tunnelled": "true"}),
+        ("move1", {"live_migration_permit_auto_converge": "true", "live_migration_parallel_connections": 2}),
+    ],
+    ids=["tls", "tunnelled", "parallel"],
+)
+def test_live_migration_in_other_ways(
+    bed: Testbed, movers: dict[str, str], name: str, options: dict[str, object]
+) -> None:
+    bed.serve(libvirt=options)
+    lives(bed, name, movers[name], NAME=name)
+
+
+@pytest.mark.parametrize("permitted", ["true", "false"], ids=["post-copy", "pause"])
+def test_completion_is_forced(bed: Testbed, movers: dict[str, str], permitted: str) -> None:
+    """A migration that would take minutes ends soon: memory follows the guest, or it stands still meanwhile."""
     site = bed.site
-    bed.serve(libvirt={"live_migration_permit_post_copy": "true", "live_migration_bandwidth": 1})
+    bed.serve(libvirt={"live_migration_permit_post_copy": permitted, "live_migration_bandwidth": 1})
     source, before, server = host_of(bed, "move1"), site.ticks("move1"), site.server("move1")["id"]
     login = ". ./admin-openrc\n"
     site.shell(f"{login}openstack server migrate --live-migration {server}")

@@ -26,8 +26,8 @@ SCRIPT = ROOT.parent / "shared" / "testbed" / "two-hosts"
 HOSTS = ("compute1", "compute2")
 PORTS = (5000, 9292, 9696, 8776, 8778, 13672, 3300, 6789, 6642)
 """What a compute host asks: neighbours, broker, Ceph's monitor, OVN's southbound database. Ceph's others vary."""
-PACKAGES = ("openssh-server", "procps", "rsync")
-"""That hosts move disks with, and stop programs."""
+PACKAGES = ("bindfs", "openssh-server", "procps", "rsync")
+"""That hosts share a directory and move disks with, and stop programs."""
 GATEWAY = "10.213.8.1"
 """This machine's address between the tunnels' ends."""
 _SSHD = (
