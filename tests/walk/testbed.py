@@ -68,6 +68,8 @@ class Testbed:
         self._join_tunnels()
         for host in HOSTS:
             self.host_up(host)
+            for port in self.ports(host):  # of a run before that was interrupted: a test bed keeps its files
+                self.inside(host, "ovs-vsctl", "del-port", port)
 
     def down(self) -> None:
         for host in HOSTS:
@@ -124,6 +126,11 @@ class Testbed:
             if server in line or " ERROR " in line
         )
         return "\n".join(list(found)[-300:])
+
+    def ports(self, host: str) -> list[str]:
+        """Ports of guests, there or gone, on its integration bridge."""
+        listed = self.inside(host, "ovs-vsctl", "list-ports", "br-int").split()
+        return [port for port in listed if port.startswith("tap")]
 
     def guests(self, host: str) -> set[str]:
         """UUIDs of the domains there, running or not."""
