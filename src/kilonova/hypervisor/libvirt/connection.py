@@ -36,6 +36,13 @@ _POWER = {
 _BROKEN = {libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC}
 _BROKEN_IN = {libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC}
 _NO_CONNECTION = {libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN}
+_FIXES = {
+    libvirt.VIR_ERR_MIGRATE_UNSAFE: (
+        "instances_path is one directory for both hosts, but of a file system that libvirt does not take for shared "
+        "(NFS, CephFS, GlusterFS, GPFS and the like): mount such a one there, or give each host a directory of its own"
+    ),
+}
+"""What to do about errors that do not say it themselves."""
 _UNDEFINE_ALL = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
@@ -170,7 +177,8 @@ class Connection:
             if _is_broken(error):
                 self.close()
                 raise HypervisorUnavailable(host=self.host, reason=str(error)) from error
-            raise HypervisorFailed(call=call, host=self.host, reason=str(error)) from error
+            words = [str(error), *filter(None, [_FIXES.get(error.get_error_code())])]
+            raise HypervisorFailed(call=call, host=self.host, reason="; ".join(words)) from error
 
     def _ask(self, call: str, question: Callable[[Any], T]) -> T:
         """Ask something that changes nothing, once more when the link turns out broken."""
