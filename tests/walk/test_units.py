@@ -3,7 +3,6 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from deployment.client import until
@@ -33,8 +32,10 @@ PACKAGES = (
 )
 HERE = """
 [DEFAULT]
-compute_driver = fake.FakeDriver
 graceful_shutdown_timeout = 20
+
+[libvirt]
+virt_type = qemu
 """
 SECRETS = ("dbpass", "mqpass", "servicepass", "metadatasecret")
 WATCHDOG_SECONDS = 60
@@ -85,7 +86,21 @@ def _install(machine: Booted, guide: list[Block]) -> None:
     for block in (b for b in guide if b.language == "ini" and b.step.startswith("1.") and b.words[1] == "controller"):
         machine.write(block.words[0], here(block.text))
     machine.write("/etc/nova/nova.conf.d/here.conf", HERE)
+    order(machine, "systemctl start libvirtd")  # as the distribution ships it, QEMU's own user included
     order(machine, "chgrp -R nova /etc/nova/nova.conf.d && systemd-tmpfiles --create /etc/tmpfiles.d/kilonova.conf")
+
+
+@pytest.fixture(scope="module")
+def host(core: Stack, tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """Where the operator types."""
+    login = {**core.login(), "OS_COMPUTE_API_VERSION": "2.90"}
+    return Host(tmp_path_factory.mktemp("operator"), login)
+
+
+def typed(host: Host, command: str) -> str:
+    done = host.run(command)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+    return done.stdout
 
 
 def order(machine: Booted, command: str, seconds: float = 300) -> str:
@@ -125,15 +140,31 @@ def test_each_is_its_own_user(machine: Booted) -> None:
         assert owner == USERS.get(unit, "nova"), unit
 
 
-def test_they_work_together(machine: Booted, core: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
-    host = Host(tmp_path_factory.mktemp("operator"), core.login())
+def test_they_work_together(machine: Booted, host: Host) -> None:
     listed = "openstack compute service list -f value -c Binary -c State"
     until("the services", lambda: host.run(listed).stdout.count(" up") == 3, 60, pause=1)
-    until(
-        "the hypervisor", lambda: host.run("openstack hypervisor list -f value -c State").stdout == "up\n", 60, pause=1
-    )
+    state = "openstack hypervisor list -f value -c State"
+    until("the hypervisor", lambda: host.run(state).stdout == "up\n", 60, pause=1)
     assert "Found 1 unmapped computes" in order(machine, "nova-manage cell_v2 discover_hosts --verbose")
     assert "| Check: Placement API" in machine.run("nova-status upgrade check").stdout
+
+
+def test_a_guest_is_its_own_user_and_outlives_the_service(machine: Booted, core: Stack, host: Host) -> None:
+    """QEMU may enter what nova-compute makes, and goes on while that is started anew."""
+    if not typed(host, "openstack image list --name tinyguest -f value"):
+        done = core.run("image", seconds=1200)
+        assert done.returncode == 0, done.stdout + done.stderr
+    typed(host, "openstack flavor create --vcpus 1 --ram 256 --disk 1 unit.tiny")
+    create = "openstack server create --flavor unit.tiny --image tinyguest --nic none --wait unit1 -f value -c status"
+    assert typed(host, create).strip() == "ACTIVE"
+    until("its console", lambda: "Linux version" in host.run("openstack console log show unit1").stdout, 120, pause=2)
+    qemu = "ps -eo pid,user:20,args | grep [q]emu-system | cut -d- -f1-3"
+    before = order(machine, qemu)
+    assert "libvirt-qemu" in before
+    order(machine, "systemctl restart nova-compute")
+    assert order(machine, qemu) == before
+    typed(host, "openstack server delete --wait unit1 && openstack flavor delete unit.tiny")
+    assert machine.run(qemu).stdout == ""
 
 
 def test_a_plain_user_is_told_who_may_read_the_files(machine: Booted) -> None:
@@ -179,7 +210,7 @@ def test_secrets_stay_out_of_the_journal(machine: Booted) -> None:
     assert [secret for secret in SECRETS if secret in told] == []
 
 
-def test_apache_serves_the_apis_too(machine: Booted, core: Stack, tmp_path: Path) -> None:
+def test_apache_serves_the_apis_too(machine: Booted, host: Host) -> None:
     """Programs as applications of mod_wsgi, instead of the units of those services."""
     order(machine, "systemctl stop nova-api placement-api")
     order(machine, "mkdir -p /etc/apache2 && apt-get install -y -q apache2 libapache2-mod-wsgi-py3 curl", seconds=600)
@@ -187,7 +218,6 @@ def test_apache_serves_the_apis_too(machine: Booted, core: Stack, tmp_path: Path
     order(machine, "echo ServerName controller >> /etc/apache2/apache2.conf")
     order(machine, "cp /srv/kilonova/packaging/apache2/kilonova.conf /etc/apache2/sites-enabled/")
     order(machine, "systemctl restart apache2")
-    host = Host(tmp_path, core.login())
     assert "nova-conductor" in host.run("openstack compute service list").stdout
     assert host.run("openstack hypervisor list -f value -c State").stdout == "up\n"
     assert order(machine, "curl -sf http://127.0.0.1:8775/").endswith("latest")

@@ -1,6 +1,7 @@
 """``nova-compute``: a compute host's agent with the driver that ``compute_driver`` names."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from kilonova.services.process import ProcessOptions, bus_of, neighbours, notice
 
 LOG = logging.getLogger(__name__)
 _MINUTE = 60.0
+_UMASK = 0o022
+"""libvirt has QEMU run as a user of its own, who enters directories made here: no matter of a unit's or a shell's."""
 
 
 def driver_of(configuration: Configuration, options: ProcessOptions, images: Images) -> Any:
@@ -166,6 +169,7 @@ class _Process:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``nova-compute``. Never opens a database."""
+    os.umask(_UMASK)
     return program.run("nova-compute", argv, _Process)
 
 
