@@ -157,7 +157,7 @@ def test_a_guest_is_its_own_user_and_outlives_the_service(machine: Booted, core:
     typed(host, "openstack flavor create --vcpus 1 --ram 256 --disk 1 unit.tiny")
     create = "openstack server create --flavor unit.tiny --image tinyguest --nic none --wait unit1 -f value -c status"
     assert typed(host, create).strip() == "ACTIVE"
-    until("its console", lambda: "Linux version" in host.run("openstack console log show unit1").stdout, 120, pause=2)
+    until("its console", lambda: "GUEST READY" in host.run("openstack console log show unit1").stdout, 120, pause=2)
     qemu = "ps -eo pid,user:20,args | grep [q]emu-system | cut -d- -f1-3"
     before = order(machine, qemu)
     assert "libvirt-qemu" in before
