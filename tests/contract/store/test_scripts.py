@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from tests.contract.store.conftest import Databases
 
-from kilonova.kit.db.engine import Database, DatabaseBusy, DatabaseUnavailable
+from kilonova.kit.db.engine import Database, DatabaseBusy, DatabaseOptions, DatabaseUnavailable
 from kilonova.kit.db.later import later
 from kilonova.kit.db.prepared import Prepared
 from kilonova.kit.db.script import NEW_ID, Line, Script, Unmet
@@ -139,14 +140,38 @@ def test_prepared_statements_are_what_sqlalchemy_would_do(shop: Database) -> Non
         assert one.one(connection, {"wanted": "b"}) is not None
 
 
+CONNECTIONS = {
+    "mysql": ("SELECT CONNECTION_ID()", "KILL {}"),
+    "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+}
+"""Which one this is, and how it is ended."""
+
+
+def test_connections_that_the_server_ended_while_they_were_idle_are_not_used(shop: Database) -> None:
+    if shop.dialect == "sqlite":
+        pytest.skip("a file has no connections to lose")
+    own, end = CONNECTIONS[shop.dialect]
+    with shop.read() as reading, shop.write() as writing:
+        numbers = [connection.exec_driver_sql(own).scalar_one() for connection in (reading, writing)]
+    other = Database(DatabaseOptions(connection=shop.url.render_as_string(hide_password=False)))
+    for number in numbers:
+        with other.read() as connection:
+            connection.exec_driver_sql(end.format(number))
+    other.dispose()
+    time.sleep(1.1)
+    with shop.read() as reading, shop.write() as writing:
+        new = [connection.exec_driver_sql(own).scalar_one() for connection in (reading, writing)]
+    assert not set(new) & set(numbers)
+    time.sleep(1.1)
+    with shop.read() as reading, shop.write() as writing:  # those that still live are used
+        assert [connection.exec_driver_sql(own).scalar_one() for connection in (reading, writing)] == new
+
+
 def lose(database: Database, statement: Prepared) -> None:
     """Have the server close a connection, then use it."""
     if database.dialect == "sqlite":
         raise DatabaseUnavailable(reason="a file has no connections to lose")
-    own, end = {
-        "mysql": ("SELECT CONNECTION_ID()", "KILL {}"),
-        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
-    }[database.dialect]
+    own, end = CONNECTIONS[database.dialect]
     with database.read() as connection:
         number = connection.exec_driver_sql(own).scalar_one()
         with database.engine.connect() as other:

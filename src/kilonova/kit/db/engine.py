@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 import random
+import select
 import sqlite3
 import threading
 import time
@@ -47,6 +48,8 @@ _AWAY_CODES |= {2013, 2026, 2055}
 shutting down, connection killed, lost or refused."""
 _ATTEMPTS = 40
 """Some seven seconds in all: one of fifty creates for one project gave up after four on a very busy machine."""
+_TRUSTED_SECONDS = 1.0
+"""A kept connection that has been idle longer is looked at first: the database may have been started anew meanwhile."""
 _STATEMENTS = metrics.counter("kilonova_sql_statements", "Statements sent", "database")
 _NOW = {
     "mysql": sa.text("SELECT UNIX_TIMESTAMP(NOW(6))"),
@@ -223,7 +226,8 @@ class _Kept:
         self._engine = engine
         self._keep = keep
         self._recycle = recycle
-        self._idle: deque[tuple[float, Connection]] = deque()
+        self._idle: deque[tuple[float, float, Connection]] = deque()
+        """When made, when last used."""
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -237,17 +241,20 @@ class _Kept:
             connection.close()
             raise
         if len(self._idle) < self._keep:
-            self._idle.append((made, connection))
+            self._idle.append((made, time.monotonic(), connection))
         else:
             connection.close()
 
     def _take(self) -> tuple[float, Connection]:
         while self._idle:
             try:
-                made, connection = self._idle.pop()
+                made, used, connection = self._idle.pop()
             except IndexError:
                 break
-            if time.monotonic() - made < self._recycle:
+            now = time.monotonic()
+            if now - used > _TRUSTED_SECONDS and _is_hung_up(connection):
+                connection.invalidate()
+            elif now - made < self._recycle:
                 return made, connection
             connection.close()
         return time.monotonic(), self._engine.connect()
@@ -256,7 +263,18 @@ class _Kept:
         """Keep none of those that wait."""
         while self._idle:
             with contextlib.suppress(IndexError):
-                self._idle.pop()[1].close()
+                self._idle.pop()[-1].close()
+
+
+def _is_hung_up(connection: Connection) -> bool:
+    """Has the server closed it? Between statements it has nothing to say but that, and nothing is sent to find out."""
+    raw: Any = connection.connection.driver_connection
+    looked = select.poll()
+    try:
+        looked.register(getattr(raw, "_sock", raw), select.POLLIN)  # PyMySQL's own has no fileno()
+    except (OSError, TypeError, ValueError):  # it is closed here already
+        return True
+    return bool(looked.poll(0))
 
 
 class Counter:
