@@ -60,10 +60,10 @@ for unit in {" ".join(_OUT.splitlines())}; do ln -sf /dev/null etc/systemd/syste
 ln -sf /dev/null etc/systemd/system-generators/systemd-sysv-generator
 : > etc/fstab
 [ -s etc/machine-id ] || echo {uuid.uuid4().hex} > etc/machine-id
-mkdir mnt/old
-pivot_root . mnt/old
+mkdir -p mnt/outside
+pivot_root . mnt/outside
 mount -t proc proc /proc
-umount -l /mnt/old
+umount -l /mnt/outside
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb {SYSTEMD} --system \
     --unit=multi-user.target --log-target=console --show-status=0 < /dev/null
 """
