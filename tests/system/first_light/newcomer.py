@@ -159,7 +159,7 @@ class Newcomer:
 
     def log(self) -> str:
         path = self.state / "log" / "kilonova.log"
-        return path.read_text()[-40_000:] if path.exists() else ""
+        return path.read_text()[-400_000:] if path.exists() else ""
 
     def processes(self) -> list[str]:
         """Command lines that mention our directory: guests, DHCP servers, daemons."""
