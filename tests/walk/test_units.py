@@ -29,6 +29,7 @@ PACKAGES = (
     "libvirt-dev",
     "novnc",
     "spice-html5",
+    "logrotate",
 )
 HERE = """
 [DEFAULT]
