@@ -19,3 +19,9 @@ def by_signal() -> None:
     if not faulthandler.is_enabled():
         faulthandler.enable(output)
     faulthandler.register(SIGNAL, output, all_threads=True)
+
+
+def tell() -> None:
+    """Write the stacks now: of a process that is about to be ended because it does not end."""
+    if sys.__stderr__ is not None and not sys.__stderr__.closed:
+        faulthandler.dump_traceback(sys.__stderr__, all_threads=True)

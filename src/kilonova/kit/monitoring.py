@@ -1,7 +1,6 @@
 """``/metrics``, ``/healthz`` and ``/readyz`` of a process, on an address of their own: ``[monitoring] listen``."""
 
 import logging
-import multiprocessing
 import os
 import tempfile
 import threading
@@ -155,8 +154,7 @@ def monitored(
 ) -> Iterator[None]:
     """While inside, numbers and health are told where ``[monitoring]`` says. Raises PortTaken, BadConfiguration.
 
-    ``workers``: this process will start others, and they do the work. Their numbers meet in one folder, and they are
-    spawned, not forked: a copy of a process with threads may find their locks held for ever.
+    ``workers``: this process will start others, and they do the work. Their numbers meet in one folder.
     """
     options = configuration.section(MonitoringOptions)
     if not options.listen:
@@ -165,7 +163,6 @@ def monitored(
     with tempfile.TemporaryDirectory(prefix="kilonova-metrics-") as folder:
         if workers:
             os.environ[SHARED] = folder
-            multiprocessing.set_start_method("spawn", force=True)
         METRICS.turn_on()
         monitor = Monitor(program, options, checks)
         monitor.start()

@@ -2,8 +2,9 @@
 
 import logging
 import signal
-import threading
 from collections.abc import Callable
+
+from kilonova.kit import signals
 
 LOG = logging.getLogger(__name__)
 _CALLS: dict[str, Callable[[], object]] = {}
@@ -26,4 +27,4 @@ def reload() -> None:
 
 def by_signal(call: Callable[[], object] = reload) -> None:
     """Reload at SIGHUP, beside what the main thread does. For the main thread to call."""
-    signal.signal(signal.SIGHUP, lambda _number, _frame: threading.Thread(target=call, name="reload").start())
+    signals.answer(signal.SIGHUP, lambda _number: call())

@@ -20,7 +20,7 @@ from kilonova.console.novnc import NoVncProxy
 from kilonova.console.options import NoVncOptions, SerialProxyOptions, SpiceProxyOptions
 from kilonova.console.serial import SerialProxy
 from kilonova.console.spice import SpiceProxy
-from kilonova.kit import diagnosis, logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring, signals
 from kilonova.kit.auth import authenticator
 from kilonova.kit.clock import SystemClock, stamp
 from kilonova.kit.db.engine import Database, DatabaseOptions
@@ -264,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     enough = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: enough.set())
+        signals.answer(number, lambda _number: enough.set())
     by_signal()
     diagnosis.by_signal()
     try:

@@ -2,15 +2,16 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kilonova.kit import monitoring
+from kilonova.kit import monitoring, signals
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
-from kilonova.kit.http.serve import ThreadedServer, answers, serve_workers
+from kilonova.kit.http.serve import ThreadedServer, answers, end_with_parent, serve_workers
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration
 from kilonova.kit.policy import Policy
@@ -78,6 +79,7 @@ class Threads:
 def serve(name: str, argv: Sequence[str] | None, doors_of: Callable[[Configuration], Sequence[Door]]) -> int:
     """Until SIGTERM or SIGINT. The first door may have worker processes; others are threads beside them."""
     words = sys.argv[1:] if argv is None else list(argv)
+    signals.hold(signal.SIGHUP)
     try:
         configuration = program.configured(name, words)
         first, *others = doors_of(configuration)
@@ -107,7 +109,9 @@ def serve(name: str, argv: Sequence[str] | None, doors_of: Callable[[Configurati
 def configuration_of(name: str, environment: Mapping[str, str] = os.environ) -> Configuration:
     """For a WSGI server's process that has no command line of ours. Raises BadConfiguration."""
     configuration = program.configured(name, arguments_of(environment))
-    if ARGUMENTS not in environment:  # else the process that started the workers has said it
+    if ARGUMENTS in environment:
+        end_with_parent()
+    else:  # else the process that started the workers has said it
         known_options.warn(configuration)
     monitoring.in_worker(configuration)
     return configuration

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from kilonova.kit import diagnosis, logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring, signals
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, opt
@@ -69,6 +69,7 @@ def configured(program: str, argv: Sequence[str] | None) -> Configuration:
 
 def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration], Part]) -> int:
     """``keep`` what ``make`` makes. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
+    signals.hold(signal.SIGHUP)
     try:
         configuration = configured(program, argv)
         known_options.warn_aside(configuration)
@@ -106,13 +107,13 @@ def _signals(manager: ServiceManager) -> threading.Event:
     by_signal(lambda: manager.reload(reload))
     enough = threading.Event()
 
-    def stop(number: int, _frame: object) -> None:
+    def stop(number: int) -> None:
         if enough.is_set():
             os._exit(128 + number)
         enough.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signals.answer(number, stop)
     return enough
 
 
@@ -123,6 +124,7 @@ def _watch(seconds: int) -> None:
 
     def give_up() -> None:
         LOG.warning("Running work did not finish within graceful_shutdown_timeout (%s s)", seconds)
+        diagnosis.tell()
         os._exit(1)
 
     timer = threading.Timer(seconds, give_up)

@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import importlib.util
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -12,6 +14,7 @@ from typing import Any
 
 from cheroot import wsgi
 
+from kilonova.kit import signals
 from kilonova.kit.errors import Unavailable
 from kilonova.kit.service_manager import ServiceManager
 
@@ -93,7 +96,11 @@ def serve_workers(
 
     Until SIGTERM or SIGINT: running requests then have ``drain`` seconds. SIGHUP replaces the workers one by one by
     such that read the configuration anew; nobody is refused meanwhile.
+
+    They are spawned, not forked: a copy of a process with threads may find their locks held for ever, and a copy of its
+    handlers lets a signal go unheard that comes before the worker has its own.
     """
+    multiprocessing.set_start_method("spawn", force=True)
     from granian import Granian  # noqa: PLC0415  # a compiled server that only multi-process services load
     from granian.constants import Interfaces  # noqa: PLC0415
 
@@ -118,18 +125,35 @@ def serve_workers(
         manager.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             _before(number, manager.stopping)
+        _before(signal.SIGHUP, lambda: None)
 
     server.on_reload(lambda: manager.reload(lambda: None))  # new workers read it themselves
     server.serve()
 
 
+def end_with_parent() -> None:
+    """In a worker process: end when the process that made it does, even if that was killed and could tell nobody.
+
+    The port would else go on being served by what nobody reloads or stops.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
 def _before(number: int, work: Callable[[], None]) -> None:
-    """``work`` is done before what is done already when the signal comes."""
+    """``work`` is done before what is done already when the signal comes, and neither in the main thread."""
     after = signal.getsignal(number)
 
-    def both(received: int, frame: Any) -> None:
+    def both(received: int) -> None:
         work()
         if callable(after):
-            after(received, frame)
+            after(received, None)
 
-    signal.signal(number, both)
+    signals.answer(number, both)
