@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kilonova.kit import metrics
 from kilonova.kit.errors import Unavailable
@@ -14,12 +14,23 @@ _SUCCESS = metrics.gauge("kilonova_loop_success_timestamp_seconds", "When repeat
 _LOOPS: weakref.WeakSet["Loop"] = weakref.WeakSet()
 _STUCK_ROUNDS = 10
 _STUCK_SECONDS = 300.0
+_STOP_SECONDS = 10.0
 
 
 def stuck(now: float | None = None) -> list[str]:
     """Names of running loops that have not come round for many times their interval, and minutes at least."""
     moment = time.monotonic() if now is None else now
     return sorted(loop.name for loop in tuple(_LOOPS) if loop.is_stuck(moment))
+
+
+def stop_together(loops: Iterable["Loop"], seconds: float = _STOP_SECONDS) -> None:
+    """Finish the present rounds, for so long in all; one that takes longer ends with the process."""
+    ended = list(loops)
+    for loop in ended:
+        loop.end()
+    deadline = time.monotonic() + seconds
+    for loop in ended:
+        loop.join(deadline - time.monotonic())
 
 
 class Loop:
@@ -49,11 +60,18 @@ class Loop:
 
     def stop(self) -> None:
         """Finish the present round and end."""
+        stop_together([self])
+
+    def end(self) -> None:
+        """Begin no other round."""
         _LOOPS.discard(self)
         self._stop.set()
         self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the present round after ``end``."""
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=max(seconds, 0.0))
 
     def soon(self) -> None:
         """Do the next round now."""
@@ -82,6 +100,9 @@ class Loop:
                 self._success = time.monotonic()
                 _SUCCESS.put(time.time(), self.name)
             except Exception as error:
+                if self._stop.is_set():  # what it needs may have been stopped, too
+                    LOG.debug("%s was given up", self.name, exc_info=True)
+                    return
                 # The first failure in a row is told whole, the others in a line: a neighbour may be away for hours.
                 if self._pause:
                     LOG.warning("%s: %s", self.name, error)

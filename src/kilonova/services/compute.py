@@ -15,7 +15,7 @@ from kilonova.agent.reports import Reporter
 from kilonova.domain.audit_period import last_completed
 from kilonova.hypervisor.contracts import Images, Lifecycle
 from kilonova.kit.clock import SystemClock
-from kilonova.kit.loops import Loop
+from kilonova.kit.loops import Loop, stop_together
 from kilonova.kit.monitoring import Check
 from kilonova.kit.notices import Notices
 from kilonova.kit.options import BadConfiguration, Configuration
@@ -25,6 +25,8 @@ from kilonova.services.process import ProcessOptions, bus_of, neighbours, notice
 
 LOG = logging.getLogger(__name__)
 _MINUTE = 60.0
+_REPORT_SECONDS = 2.0
+"""A report's answer is waited for so long when this process stops."""
 _UMASK = 0o022
 """libvirt has QEMU run as a user of its own, who enters directories made here: no matter of a unit's or a shell's."""
 
@@ -134,13 +136,18 @@ class ComputeHost:
         self._loops[0].demand_success(self._silent_after)
 
     def stop(self) -> None:
-        """Leave; guests keep running."""
+        """Leave; guests keep running.
+
+        A report that waits for its answer is given up: the conductor may have been stopped with us, and the next
+        process sends a newer one.
+        """
+        for loop in self._loops:
+            loop.end()
         if self._listener is not None:
             self._listener.stop()
         if self._attention is not None:
             self._attention.stop()
-        for loop in self._loops:
-            loop.stop()
+        stop_together(self._loops, _REPORT_SECONDS)
         self._desk.stop()
 
 

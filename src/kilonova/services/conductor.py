@@ -11,7 +11,7 @@ from typing import Any
 from kilonova.clients.keystone.neighbours import ManilaOptions
 from kilonova.domain.quota import QuotaOptions
 from kilonova.kit.clock import Clock, SystemClock, stamp
-from kilonova.kit.loops import Loop
+from kilonova.kit.loops import Loop, stop_together
 from kilonova.kit.metrics import METRICS
 from kilonova.kit.monitoring import Check
 from kilonova.kit.notices import NoticeOptions, Notices
@@ -106,11 +106,11 @@ class Conductor:
         self._of_cells: dict[int, Listener | None] = {}
         self._binaries = binaries
         self._acceptor = Acceptor(clock=tools.clock, bell=self._ring_all)
+        self._lease_loop = Loop("lease", options.operation_lease / 4, self.journal.renew)
         self._alive_loop = Loop("alive", _REPORT_SECONDS, self._alive)
         self._loops = [
             Loop("cells", CELLS_REREAD, self._look_for_cells),
             Loop("sweep", options.operation_sweep_interval, self.journal.sweep),
-            Loop("lease", options.operation_lease / 4, self.journal.renew),
             self._alive_loop,
             Loop("mappings", 20.0, lambda: confirm_mappings(tools)),
             Loop("reclaim", options.reclaim_interval, lambda: soft_delete.reclaim(tools, self._acceptor)),
@@ -129,7 +129,7 @@ class Conductor:
         }
         self._of_cells = {cell.id: None for cell in own}
         self._listener = self._bus.serve(Address(TOPIC, self._host), handlers, threads=32)
-        for loop in self._loops:
+        for loop in (self._lease_loop, *self._loops):
             loop.start()
         METRICS.at_scrape(self.journal.tell)
 
@@ -162,9 +162,9 @@ class Conductor:
         for listener in (self._listener, *self._of_cells.values()):
             if listener is not None:
                 listener.stop()
-        for loop in self._loops:
-            loop.stop()
-        self.journal.stop()
+        stop_together(self._loops)
+        self.journal.stop()  # as long as something runs, its lease must be prolonged
+        self._lease_loop.stop()
 
     def _ring(self, payload: Mapping[str, Any]) -> None:
         self._ring_all(payload["cell"], payload["operations"])

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from kilonova.kit.errors import Unavailable
-from kilonova.kit.loops import Loop
+from kilonova.kit.loops import Loop, stop_together
 from kilonova.kit.options import Configuration
 from kilonova.scheduling.options import SchedulerOptions
 from kilonova.services import conductor, program
@@ -47,8 +47,7 @@ class Process(conductor.Process):
 
     def stop(self) -> None:
         """Finish running operations."""
-        for loop in self._loops:
-            loop.stop()
+        stop_together(self._loops)
         super().stop()
 
 
