@@ -168,7 +168,7 @@ class Deployment:
                 "osapi_compute_listen": "127.0.0.1",
                 "osapi_compute_workers": self.workers,
                 "metadata_listen": "127.0.0.1",
-                "graceful_shutdown_timeout": 10,
+                "graceful_shutdown_timeout": 15,
                 "reserved_host_memory_mb": 0,
                 "allow_resize_to_same_host": "true",  # there may be one node
                 "vif_plugging_timeout": 0,  # nobody wires the ports of guests that are pretended

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -141,13 +142,14 @@ class ComputeHost:
         A report that waits for its answer is given up: the conductor may have been stopped with us, and the next
         process sends a newer one.
         """
+        deadline = time.monotonic() + _REPORT_SECONDS
         for loop in self._loops:
             loop.end()
         if self._listener is not None:
             self._listener.stop()
         if self._attention is not None:
             self._attention.stop()
-        stop_together(self._loops, _REPORT_SECONDS)
+        stop_together(self._loops, deadline - time.monotonic())
         self._desk.stop()
 
 

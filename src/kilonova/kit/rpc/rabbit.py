@@ -36,6 +36,7 @@ _NAMESPACE = "kilonova"
 _VERSION = "1.0"
 _NOTICED = oslo_messaging.TransportOptions(at_least_once=True)
 """The broker says at once when nobody has ever listened, instead of leaving us to wait."""
+_CLOSE_SECONDS = 1.0
 _RETRIES = 2
 """Further tries to send while the broker is away: unlimited by default, whatever timeout a call has."""
 
@@ -144,9 +145,12 @@ class RabbitBus:
             raise Unavailable("; ".join(f"broker {answer.host}: {answer.words}" for answer in asked))
 
     def close(self) -> None:
-        """Stop every server and drop connections."""
+        """Stop every server and drop connections; calls that wait for an answer are given up with the process."""
         with self._lock:
             listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.stop()
-        self._transport.cleanup()
+        # The library waits for its reader of replies, and that for the next one, which a call in flight may never get.
+        closing = threading.Thread(target=self._transport.cleanup, name="bus-close", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
