@@ -72,6 +72,13 @@ class SeveralCells(Cloud):
         assert result.status_code == 202, result.text
         return self.until(result.json["server"]["id"], "ACTIVE")
 
+    def able(self, host: str, status: str) -> None:
+        """Of its compute service."""
+        path = f"/os-services?host={host}&binary=nova-compute"
+        (service,) = self.call("GET", path, token="admin:admin").json["services"]
+        changed = self.call("PUT", f"/os-services/{service['id']}", {"status": status}, token="admin:admin")
+        assert changed.status_code == 200, changed.text
+
     def list(self, query: str = "", **details: Any) -> list[dict[str, Any]]:
         result = self.call("GET", f"/servers/detail{query}", **details)
         assert result.status_code == 200, result.text
@@ -159,6 +166,26 @@ def test_a_server_stays_in_its_cell_when_it_moves(whole: SeveralCells) -> None:
     assert [migration["status"] for migration in migrations] == ["error"]  # its cell has no other host
     whole.call("DELETE", f"/servers/{uuid}")
     whole.until_gone(uuid)
+
+
+def test_a_cell_that_has_just_come_back_gets_servers(whole: SeveralCells) -> None:
+    """A moment ago it did not answer, and it is left alone for a while: not if a server would be refused for that."""
+    before = whole.store.cells
+    whole.lose("three")
+    assert len(whole.store.ask(lambda _connection: True, whole.store.cells).down) == 1
+    whole.store.cells = before
+    assert len(whole.store.ask(lambda _connection: True, whole.store.cells).down) == 1
+    for host in ("host1", "host2"):
+        whole.able(host, "disabled")
+    uuid = whole.boot("back")["id"]
+    assert whole.where(uuid) == ["three"]
+    whole.store._asker._resting[whole.cell("three").uuid] = time.monotonic() + 60
+    forced = whole.boot_on(3)["id"]
+    for host in ("host1", "host2"):
+        whole.able(host, "enabled")
+    for server in (uuid, forced):
+        assert whole.call("DELETE", f"/servers/{server}").status_code == 204
+        whole.until_gone(server)
 
 
 def test_a_cell_that_is_down(whole: SeveralCells) -> None:

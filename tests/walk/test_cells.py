@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,6 @@ def test_a_cell_that_is_down_and_comes_back(api: Client, cells: TwoCells) -> Non
     assert api.ask("POST", f"/servers/{far['id']}/action", {"os-stop": None})[0] == 202
     until("stopped", lambda: api.call("GET", f"/servers/{far['id']}")["server"]["status"] == "SHUTOFF", 90)
     until("both are up", lambda: {s["state"] for s in api.call("GET", "/os-services")["services"]} == {"up"}, 90)
-    time.sleep(3)  # a scheduler that has just seen it down lets it rest so long, whoever else has seen it up again
     assert boot(api, cells, "afterwards", "host2")["OS-EXT-SRV-ATTR:host"] == "host2"
 
 

@@ -93,12 +93,7 @@ class Placer:
         """
         consumer = request.server_uuids[0]
         for _ in range(_RACES):
-            try:
-                targets, why = self._targets(request)
-            except NoValidHost as error:
-                if self.all_silent(self._cells_for(request)):
-                    raise HostsSilent from error
-                raise
+            targets, why = self._insist(request)
             for target in targets:
                 if self._claim(consumer, target, request, moving):
                     return {**self._placed(target), "why": why}
@@ -157,6 +152,18 @@ class Placer:
             explanation = error.explanation
             return (explanation.round, explanation.tally(), str(told)) if explanation else (0, {}, str(told))
         return len(selection.servers), selection.explanation.tally(), ""
+
+    def _insist(self, request: ServerRequest) -> tuple[list[Target], dict[str, Any]]:
+        """Targets; nobody is refused for hosts of a cell that was not asked, for it may just have come back."""
+        cells = self._cells_for(request)
+        try:
+            return self._targets(request)
+        except NoValidHost as error:
+            if self.all_silent(cells):
+                raise HostsSilent from error
+            if not self._store.wake(cells):
+                raise
+        return self._targets(request)
 
     def _targets(self, request: ServerRequest) -> tuple[list[Target], dict[str, Any]]:
         query, candidates, hosts = self._offers(request)

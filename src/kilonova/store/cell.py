@@ -101,6 +101,13 @@ class Asker:
         found = tuple((cell, answers[cell.uuid]) for cell in cells if cell.uuid in answers)
         return Answers(found, tuple(cell for cell in cells if cell.uuid not in answers))
 
+    def wake(self, cells: Sequence[Cell]) -> bool:
+        """Have the next question put also to those that rest; whether any of these did."""
+        now = time.monotonic()
+        with self._lock:
+            until = [self._resting.pop(cell.uuid, 0.0) for cell in cells]
+        return max(until, default=0.0) > now
+
     def _try(self, cell: Cell, answer: Callable[[], T], answers: dict[str, T]) -> None:
         try:
             answers[cell.uuid] = answer()

@@ -74,6 +74,10 @@ class Store:
         asked = self.holding if cells is None else cells
         return self._asker.ask(asked, question) if asked else Answers(())
 
+    def wake(self, cells: tuple[Cell, ...]) -> bool:
+        """Ask also those next time that did not answer a moment ago; whether there are any."""
+        return self._asker.wake(cells)
+
     def cell_of_host(self, host: str) -> Cell | None:
         """By its mapping, or else by its service. Raises Unavailable when the one that may have it does not answer."""
         working = self.working
@@ -88,8 +92,9 @@ class Store:
                 known = sa.select(services.id).where(services.host == host, services.binary == "nova-compute")
                 answers = self.ask(lambda connection: connection.scalar(known), working)
                 found = next((cell.id for cell, there in answers if there is not None), None)
-            if found is None:
-                return None
+                if found is None:
+                    answers.whole()
+                    return None
             self._hosts[host] = found
         return self.cell(found)
 

@@ -19,6 +19,8 @@ from kilonova.kit.errors import Invalid, OverQuota
 from kilonova.kit.http.endpoint import Call, Endpoint, Reply
 from kilonova.operations import build
 from kilonova.store import flavors, hosts, keypairs, server_groups, servers
+from kilonova.store.cell import Answers
+from kilonova.store.cells import Store
 
 _RULE = "os_compute_api:servers:create"
 _FORCED_RULE = "os_compute_api:servers:create:forced_host"
@@ -259,13 +261,18 @@ def check_destination(call: Call, zone: str | None, wanted: Mapping[str, Any]) -
         raise Invalid(f"availability_zone: The requested availability zone '{zone}' is not available")
     if not (wanted["host"] or wanted["node"]):
         return
-    answers = call.app.store.ask(
-        lambda connection: hosts.node_exists(connection, wanted["host"], wanted["node"]), call.app.store.working
-    )
+    answers = _who_has(call, wanted)
+    if not any(answers.values()) and call.app.store.wake(answers.down):
+        answers = _who_has(call, wanted)
     if any(answers.values()):
         return
     answers.whole()
     raise Invalid(f"Compute host {wanted['host'] or wanted['node']} could not be found.")
+
+
+def _who_has(call: Call, wanted: Mapping[str, Any]) -> Answers[bool]:
+    store: Store = call.app.store
+    return store.ask(lambda there: hosts.node_exists(there, wanted["host"], wanted["node"]), store.working)
 
 
 def _zones(call: Call) -> set[str]:
