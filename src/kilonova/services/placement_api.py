@@ -7,15 +7,16 @@ places. For other WSGI servers there is ``placement_wsgi``.
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kilonova.kit import diagnosis, logs, monitoring
+from kilonova.kit import diagnosis, logs, monitoring, signals
 from kilonova.kit.db.engine import Database
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.http.app import Application
-from kilonova.kit.http.serve import serve_workers
+from kilonova.kit.http.serve import end_with_parent, serve_workers
 from kilonova.kit.monitoring import Check
 from kilonova.kit.options import Configuration, load, warn_unknown
 from kilonova.kit.usual_files import readable
@@ -59,6 +60,8 @@ def application(argv: Sequence[str] | None = None) -> Application:
     configuration = _configured(options)
     if argv is not None:
         warn_unknown(configuration, KNOWN)
+    if _ARGUMENTS in os.environ:
+        end_with_parent()
     monitoring.in_worker(configuration)
     return assemble(configuration)
 
@@ -87,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes; one serves with threads alone")
     parser.add_argument("--threads", type=int, default=8, help="threads of each process")
     own, rest = parser.parse_known_args(argv)
+    signals.hold(signal.SIGHUP)
     try:
         configuration = _configured(rest)
         warn_unknown(configuration, KNOWN)

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from kilonova.kit import diagnosis, logs, monitoring, signals
 from kilonova.kit.errors import KilonovaError
 from kilonova.kit.monitoring import Check
-from kilonova.kit.options import Configuration, load, opt
+from kilonova.kit.options import BadConfiguration, Configuration, load, opt
 from kilonova.kit.reload import by_signal, reload
 from kilonova.kit.service_manager import ServiceManager
 from kilonova.services import known_options
@@ -68,7 +68,7 @@ def configured(program: str, argv: Sequence[str] | None) -> Configuration:
 
 
 def run(program: str, argv: Sequence[str] | None, make: Callable[[Configuration], Part]) -> int:
-    """``keep`` what ``make`` makes. Exit code: 0 after a clean stop, 1 when it cannot start (said in one line)."""
+    """``keep`` what ``make`` makes. Exit code: 0 after a clean stop, else that of ``refuse``."""
     signals.hold(signal.SIGHUP)
     try:
         configuration = configured(program, argv)
@@ -97,9 +97,9 @@ def keep(program: str, part: Part, configuration: Configuration) -> None:
 
 
 def refuse(program: str, error: KilonovaError) -> int:
-    """Say in one line why the program cannot run."""
+    """Say in one line why the program cannot run. Exit code: ``EX_CONFIG`` when it will not until a file is changed."""
     sys.stderr.write(f"{program}: {logs.blotted(str(error))}\n")
-    return 1
+    return os.EX_CONFIG if isinstance(error, BadConfiguration) else 1
 
 
 def _signals(manager: ServiceManager) -> threading.Event:

@@ -1,6 +1,7 @@
 """What is shipped for service managers agrees with the programs there are."""
 
 import configparser
+import os
 import tomllib
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_a_unit_starts_its_program_watched_and_confined(path: Path) -> None:
     service = unit(path)["Service"]
     assert service["ExecStart"].split()[0] == path.stem
     assert service["Type"] == "notify"
+    assert service["RestartPreventExitStatus"] == str(os.EX_CONFIG)
     assert int(service["WatchdogSec"]) >= 30
     assert int(service["TimeoutStopSec"]) > 180  # graceful_shutdown_timeout
     if path.stem == "nova-compute":

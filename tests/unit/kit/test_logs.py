@@ -1,7 +1,6 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,7 @@ SERVER = "11111111-2222-3333-4444-555555555555"
 LOG = logging.getLogger("kilonova.test")
 
 
-@pytest.fixture(autouse=True)
-def root() -> Iterator[None]:
-    """The root logger as it was: pytest listens there, too."""
-    found = logging.getLogger()
-    before, level = tuple(found.handlers), found.level
-    yield
-    for handler in tuple(found.handlers):
-        found.removeHandler(handler)
-        if handler not in before:
-            handler.close()
-    for handler in before:
-        found.addHandler(handler)
-    found.setLevel(level)
-    logging.captureWarnings(capture=False)
+pytestmark = pytest.mark.usefixtures("root_logger")
 
 
 @pytest.mark.parametrize(

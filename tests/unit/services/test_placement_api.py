@@ -6,6 +6,8 @@ import pytest
 from kilonova.cli.placement_manage import main as manage
 from kilonova.services.placement_api import application, configuration_files, main
 
+pytestmark = pytest.mark.usefixtures("root_logger")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
