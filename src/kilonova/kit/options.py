@@ -74,13 +74,13 @@ class _Declared(dataclasses.Field[Any]):
 
 
 def _declared(group: str, name: str) -> Any:
-    """An option by its section and name, of the classes that are loaded; None when no class declares it."""
-    for cls in _SECTIONS:
-        if getattr(cls, "GROUP", None) == group:
-            for option in options_of(cls):
-                if option.dest == name:
-                    return option
-    return None
+    """An option by its section and name, of the classes that are loaded; None when no class declares it.
+
+    Of several programs' in one process, the one that has a value to put there.
+    """
+    classes = [cls for cls in _SECTIONS if getattr(cls, "GROUP", None) == group]
+    found = [option for cls in classes for option in options_of(cls) if option.dest == name]
+    return next((option for option in found if option.default is not None), found[0] if found else None)
 
 
 def references(value: Any) -> Iterator[str]:

@@ -56,6 +56,14 @@ def test_apart_libraries_register_what_they_like(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
+class PlaceOfAnother:
+    """Of a program that only accepts it."""
+
+    GROUP: ClassVar[str] = "DEFAULT"
+    test_state_path: str | None = opt(None, "no effect")
+
+
+@dataclass(frozen=True)
 class Place:
     GROUP: ClassVar[str] = "DEFAULT"
     test_state_path: str = opt("/var/lib/test", "where things are")
@@ -78,7 +86,9 @@ def written(folder: Path, text: str) -> Configuration:
 
 
 def test_defaults_may_name_options_that_nobody_has_read_yet() -> None:
-    paths = from_mapping({}).section(Paths)
+    configuration = from_mapping({})
+    paths = configuration.section(Paths)
+    assert configuration.section(Place).test_state_path == "/var/lib/test"
     assert (paths.disks, paths.staged) == ("/var/lib/test/disks", "/var/lib/test/disks/staged")
     assert (paths.far, paths.many) == ("/var/lib/test/disks/far", ["/var/lib/test/a", "b"])
     given = from_mapping({"DEFAULT": {"test_state_path": "/srv"}})
