@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Callable
 
 from kilonova.kit import signals
@@ -27,4 +28,5 @@ def reload() -> None:
 
 def by_signal(call: Callable[[], object] = reload) -> None:
     """Reload at SIGHUP, beside what the main thread does. For the main thread to call."""
-    signals.answer(signal.SIGHUP, lambda _number: call())
+    # In its own thread: a file that cannot be read for long must not hold up a signal to stop.
+    signals.answer(signal.SIGHUP, lambda _number: threading.Thread(target=call, name="reload").start())

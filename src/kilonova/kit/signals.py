@@ -6,11 +6,13 @@ wherever that thread is: perhaps inside the lock that the work needs. So the num
 own handler writes it at once, in whatever thread: ``signal.set_wakeup_fd``.
 """
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
 
+LOG = logging.getLogger(__name__)
 Work = Callable[[int], object]
 _ANSWERS: dict[int, Work] = {}
 _EARLY: set[int] = set()
@@ -34,7 +36,7 @@ def hold(*numbers: int) -> None:
 
 
 def answer(number: int, work: Work) -> None:
-    """Have ``work(number)`` done each time the signal comes, one after the other. For the main thread to call."""
+    """Have ``work(number)`` done at each such signal, and soon: others wait for it. For the main thread to call."""
     hold(number)
     with _LOCK:
         _ANSWERS[number] = work
@@ -56,4 +58,12 @@ def _run(reader: int) -> None:
                 if work is None:
                     _EARLY.add(number)
             if work is not None:
-                work(number)
+                _do(work, number)
+
+
+def _do(work: Work, number: int) -> None:
+    try:
+        work(number)
+    except Exception:
+        # Nobody would hear the next signal, which may be the one to stop.
+        LOG.exception("What %s asked for could not be done", signal.Signals(number).name)

@@ -155,10 +155,10 @@ class Placer:
 
     def _insist(self, request: ServerRequest) -> tuple[list[Target], dict[str, Any]]:
         """Targets; nobody is refused for hosts of a cell that was not asked, for it may just have come back."""
-        cells = self._cells_for(request)
         try:
             return self._targets(request)
         except NoValidHost as error:
+            cells = self._cells_for(request)
             if self.all_silent(cells):
                 raise HostsSilent from error
             if not self._store.wake(cells):

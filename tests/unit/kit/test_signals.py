@@ -34,6 +34,16 @@ threading.Thread(target=os.waitpid, args=[os.posix_spawn("/bin/sleep", ["sleep",
 print("ready", flush=True)
 done.wait()
 """
+FAILING = """
+import os, signal, threading
+from kilonova.kit import signals
+done = threading.Event()
+signals.answer(signal.SIGHUP, lambda number: 1 / 0)
+signals.answer(signal.SIGTERM, lambda number: done.set())
+os.kill(os.getpid(), signal.SIGHUP)
+os.kill(os.getpid(), signal.SIGTERM)
+assert done.wait(5)
+"""
 EARLY = """
 import os, signal, threading
 from kilonova.kit import signals
@@ -68,3 +78,9 @@ def test_of_two_at_once_none_is_lost() -> None:
             heard = {int(process.stdout.readline()) for _ in range(2)}
             assert heard == {signal.SIGHUP, signal.SIGTERM}
         process.kill()
+
+
+def test_work_that_fails_is_told_and_the_next_signal_heard() -> None:
+    done = subprocess.run([sys.executable, "-c", FAILING], check=False, timeout=10, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "SIGHUP" in done.stderr

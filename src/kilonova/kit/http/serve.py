@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from kilonova.kit.service_manager import ServiceManager
 LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 10.0
 _ANSWER_SECONDS = 10.0
+_ORPHAN_SECONDS = 60.0
+"""A worker without the process that made it has so long to finish its requests."""
 _MOMENT = 0.02
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -143,6 +146,8 @@ def end_with_parent() -> None:
     def watch() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_ORPHAN_SECONDS)  # the library's worker may not have listened for it yet
+        os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
